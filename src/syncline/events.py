@@ -1,0 +1,153 @@
+"""What happened. Who speaks does not know who listens; every event is heard with the run and stream it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Base of all events. Seconds are float seconds; counts are of records unless the name says otherwise."""
+
+
+class RunStarted(Event, frozen=True, kw_only=True):
+    streams: tuple[str, ...]
+
+
+class RunFinished(Event, frozen=True, kw_only=True):
+    status: str
+    seconds: float
+
+
+class StreamStarted(Event, frozen=True, kw_only=True):
+    sync_mode: str
+    cursor: str | None
+    resumed: bool
+
+
+class StreamFinished(Event, frozen=True, kw_only=True):
+    status: str
+    read: int
+    written: int
+    unchanged: int
+    rejected: int
+    filtered: int
+
+
+class PageRead(Event, frozen=True, kw_only=True):
+    number: int
+    records: int
+    total: int | None
+    """How many records the API says there are, where it says so."""
+
+
+class BatchWritten(Event, frozen=True, kw_only=True):
+    """A batch and its checkpoint are durable."""
+
+    written: int
+    unchanged: int
+    rejected: int
+    filtered: int
+    cursor: str | None = None
+
+
+class RequestSent(Event, frozen=True, kw_only=True):
+    """One attempt and its answer; `status` is 0 where none came."""
+
+    method: str
+    url: str
+    status: int
+    attempt: int
+    seconds: float
+    size: int
+    request_id: str | None = None
+    error: str | None = None
+
+
+class RetryScheduled(Event, frozen=True, kw_only=True):
+    attempt: int
+    seconds: float
+    reason: str
+
+
+class Waiting(Event, frozen=True, kw_only=True):
+    """Nothing will be sent for a while."""
+
+    seconds: float
+    reason: str
+    until: datetime
+
+
+class TokenObtained(Event, frozen=True, kw_only=True):
+    reason: str
+
+
+class CircuitChanged(Event, frozen=True, kw_only=True):
+    state: str
+    reason: str
+
+
+class LimitLearned(Event, frozen=True, kw_only=True):
+    source: str
+    detail: str
+
+
+class Noticed(Event, frozen=True, kw_only=True):
+    """Something that nobody must act on now but everybody would want to know: a total that moved, a cursor in the future."""
+
+    what: str
+    hint: str | None = None
+
+
+class SchemaChanged(Event, frozen=True, kw_only=True):
+    table: str
+    change: str
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event belongs to; `run_id` is the correlation id of everything that a run does."""
+
+    run_id: str = ""
+    integration: str = ""
+    stream: str = ""
+
+
+Listener = Callable[[Scope, Event], None]
+
+_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("syncline_listeners", default=())
+_scope: ContextVar[Scope] = ContextVar("syncline_scope", default=Scope())
+
+
+def emit(event: Event) -> None:
+    """Tell whoever listens in this context."""
+    scope = _scope.get()
+    for listener in _listeners.get():
+        listener(scope, event)
+
+
+def scope() -> Scope:
+    return _scope.get()
+
+
+@contextmanager
+def listening(*listeners: Listener) -> Iterator[None]:
+    """Let these hear everything emitted within, in tasks started within too."""
+    token = _listeners.set(_listeners.get() + listeners)
+    try:
+        yield
+    finally:
+        _listeners.reset(token)
+
+
+@contextmanager
+def within(**names: str) -> Iterator[None]:
+    """Events emitted within belong to this run, integration or stream."""
+    token = _scope.set(msgspec.structs.replace(_scope.get(), **names))
+    try:
+        yield
+    finally:
+        _scope.reset(token)

@@ -1,0 +1,55 @@
+"""The nouns: what every room of the house talks about, and the register of kinds."""
+
+from syncline.model.clock import Clock, SystemClock
+from syncline.model.exact_json import BodyTooDeep, MalformedBody, decode_json, encode_json
+from syncline.model.exchange import Headers, Request, Response, origin_of
+from syncline.model.part import Part, kind_of, kinds, part_field, register
+from syncline.model.paths import MISSING, PathError, compile_path, parse_path, read_path
+from syncline.model.records import Batch, Checkpoint, Page, Record, Rejected, Row, Written
+from syncline.model.text import LITERAL_SECRET, Reference, Secret, SecretText, Text, reveal
+from syncline.model.token import Token
+from syncline.model.units import Duration, Rate, Ratio, Size, format_duration, format_rate, format_size
+
+__all__ = [
+    "LITERAL_SECRET",
+    "MISSING",
+    "Batch",
+    "BodyTooDeep",
+    "Checkpoint",
+    "Clock",
+    "Duration",
+    "Headers",
+    "MalformedBody",
+    "Page",
+    "Part",
+    "PathError",
+    "Rate",
+    "Ratio",
+    "Record",
+    "Reference",
+    "Rejected",
+    "Request",
+    "Response",
+    "Row",
+    "Secret",
+    "SecretText",
+    "Size",
+    "SystemClock",
+    "Text",
+    "Token",
+    "Written",
+    "compile_path",
+    "decode_json",
+    "encode_json",
+    "format_duration",
+    "format_rate",
+    "format_size",
+    "kind_of",
+    "kinds",
+    "origin_of",
+    "parse_path",
+    "part_field",
+    "read_path",
+    "register",
+    "reveal",
+]

@@ -1,0 +1,75 @@
+"""What flows: records in pages, rows in batches, and the checkpoint that travels with them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+Record = dict[str, Any]
+Row = tuple[Any, ...]
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far a stream has come; committed together with the rows that it speaks of.
+
+    `cursor` is the source's own raw value, safe to start the next pass from. `resume` is where an unfinished pass goes on:
+    a pagination position, meaningful only to the source that made it. `running` is the highest raw cursor met in that pass.
+    `started_at` is the server's time at the start of the pass, above which no cursor is believed (RFC 3339).
+    `seen` holds digests of the records at the boundary, so that reading them again is noticed where the destination cannot tell.
+    """
+
+    cursor: Any = None
+    resume: dict[str, Any] | None = None
+    running: Any = None
+    started_at: str | None = None
+    seen: tuple[str, ...] = ()
+    items: int = 0
+    """Records read in the unfinished pass."""
+    extra: dict[str, Any] = {}
+    """What a source or a destination keeps for itself across a crash: a file's committed length, a total announced."""
+
+
+class Page(msgspec.Struct, kw_only=True):
+    """Records of one response, as the source spelled them, and the checkpoint that holds once they are written.
+
+    `number` counts from 1 within the pass. `repeated` records were recognised as delivered before and are not among `records`.
+    """
+
+    records: list[Any]
+    number: int
+    checkpoint: Checkpoint
+    last: bool = False
+    repeated: int = 0
+    context: Record = {}
+    """Values of the parents and of the partition this page belongs to."""
+    server_time: datetime | None = None
+    total: int | None = None
+    """How many records the API says there are, where it says so."""
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that did not become a row: where in it, and why. A value, never an exception."""
+
+    path: str
+    reason: str
+    record: Any
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """Rows to be written together; `rows[i][j]` belongs to `columns[j]`.
+
+    Values are None, bool, int, Decimal, float, str, bytes, aware datetime, date, or lists and dictionaries of them.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch. `written` counts inserts and updates; `written + unchanged + len(rejected)` is the batch's size."""
+
+    written: int
+    unchanged: int = 0
+    rejected: tuple[Rejected, ...] = ()
