@@ -116,10 +116,12 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     stream: str = ""
 
 
+_NOWHERE = Scope()
+
 Listener = Callable[[Scope, Event], None]
 
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("syncline_listeners", default=())
-_scope: ContextVar[Scope] = ContextVar("syncline_scope", default=Scope())
+_scope: ContextVar[Scope] = ContextVar("syncline_scope", default=_NOWHERE)
 
 
 def emit(event: Event) -> None:

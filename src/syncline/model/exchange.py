@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -26,7 +26,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     `url` is absolute and keeps its own query; `params` come after it, in order, repeated names allowed.
     `json` is encoded when the request is sent; `body` is sent as it stands; at most one of them is set.
-    `repeatable` says that sending it twice does no harm, whatever its method.
+    `repeatable` says that sending it twice does no harm, whatever its method. `retry_on` are statuses worth another attempt
+    besides the usual ones. `decode` reads the answer's document within the attempt, so that a broken body is asked for again.
     """
 
     method: str = "GET"
@@ -36,8 +37,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     json: Any = None
     body: bytes | None = None
     repeatable: bool = False
+    retry_on: frozenset[int] = frozenset()
+    decode: Callable[[Response], Any] | None = None
     attempt: int = 1
-    deadline: float | None = None
 
     def with_params(self, params: Mapping[str, str | Secret]) -> Request:
         """The same request with these parameters set, each instead of an earlier one of its name."""
@@ -91,13 +93,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     """What came back, read to its end and decoded from its transfer and content encodings.
 
-    `elapsed` in seconds; `received_at` on the monotonic clock.
+    `elapsed` in seconds; `received_at` on the monotonic clock. `document` is what the request's `decode` made of the body.
     """
 
     status: int
     headers: Headers
     body: bytes
     url: str
+    document: Any = None
     elapsed: float = 0.0
     received_at: float = 0.0
 

@@ -110,7 +110,7 @@ class _PartRule:
 
     def read(self, value: Any) -> Part:
         if isinstance(value, Part):
-            if value not in () and isinstance(value, tuple(kinds(self.family).values())):
+            if isinstance(value, tuple(kinds(self.family).values())):
                 return value
             raise PydanticCustomError(
                 "part_type",
