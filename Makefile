@@ -1,0 +1,49 @@
+# Everything runs in a virtual environment of its own, from locked versions. `make help` lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python -m
+
+.PHONY: help demo test check bench format lock clean
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: .venv/.core  ## a practice API, a sync into SQLite, faults on the way (no account, no network)
+	@$(BIN)/syncline demo
+
+test: .venv/.dev  ## all tests
+	$(RUN) pytest
+
+check: .venv/.dev  ## format, lint, types, walls
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev  ## the same work for Syncline and its peers, each in an environment of its own
+	$(BIN)/python benchmarks/run.py
+
+format: .venv/.dev  ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: .venv/.dev  ## compile the locked versions anew
+	$(BIN)/uv pip compile pyproject.toml --group build $(LOCK) -o requirements/core.lock
+	$(BIN)/uv pip compile pyproject.toml --group build --group dev --all-extras $(LOCK) -o requirements/dev.lock
+
+LOCK := --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+.venv/.core: requirements/core.lock pyproject.toml
+	@echo "setting up .venv (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements/core.lock
+	@$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements/dev.lock .venv/.core
+	@echo "setting up what tests and checks need (once)"
+	@$(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+clean:  ## remove what was set up
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo
