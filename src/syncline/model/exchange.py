@@ -25,7 +25,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One request to be sent. Values of headers and parameters may be secrets; they are revealed by the transport alone.
 
     `url` is absolute and keeps its own query; `params` come after it, in order, repeated names allowed.
-    `json` is encoded when the request is sent; `body` is sent as it stands; at most one of them is set.
+    `json` is encoded when the request is sent, `form` as an HTML form, which may hold secrets; `body` is sent as it stands; at
+    most one of them is set.
     `repeatable` says that sending it twice does no harm, whatever its method. `retry_on` are statuses worth another attempt
     besides the usual ones. `decode` reads the answer's document within the attempt, so that a broken body is asked for again.
     """
@@ -36,6 +37,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str | Secret] = {}
     json: Any = None
     body: bytes | None = None
+    form: tuple[tuple[str, str | Secret], ...] = ()
     repeatable: bool = False
     retry_on: frozenset[int] = frozenset()
     decode: Callable[[Response], Any] | None = None
@@ -58,6 +60,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def content(self) -> bytes | None:
         """The body's bytes as they will be sent."""
+        if self.form:
+            return urlencode([(name, reveal(value)) for name, value in self.form]).encode("ascii")
         return encode_json(self.json) if self.json is not None else self.body
 
     @property
