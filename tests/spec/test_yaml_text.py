@@ -131,7 +131,7 @@ def test_every_mistake_is_reported_at_once() -> None:
         ("a: b: c\n", 1, 5, "':'"),
         ("a: 1\n  b: 2\n", 2, 4, "':'"),
         ("a: 'x\n", 2, 1, "quote is not closed"),
-        ("a: [1, 2\nb: 3\n", 2, 2, "bracket above"),
+        ("a: [1, 2\nb: 3\n", 2, 2, "missing"),
         ("a: {b: 1\n", 2, 1, "missing"),
         ("a:\n  - x\n b: 1\n", 3, 2, "indentation"),
         ('a: "\\q"\n', 1, 5, "escape"),

@@ -31,19 +31,21 @@ _UNREADABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
 
 _SENTENCES = (
-    ("mapping values are not allowed", "a ':' stands where no value can begin; put the text in quotes, mend the indentation or close the bracket above"),
+    (
+        "mapping values are not allowed",
+        "a ':' stands where no value can begin; quote the text, mend the indentation or close the bracket above",
+    ),
     ("did not find expected key", "the indentation does not fit the lines above, or something before is not closed"),
     ("did not find expected '-'", "the indentation does not fit the list above; every item begins with '- '"),
-    ("could not find expected ':'", "a ':' is missing after this key"),
+    ("could not find expected ':'", "a ':' is missing after this key, or a bracket above is not closed"),
     ("did not find expected ',' or '}'", "a ',' or '}' is missing"),
     ("did not find expected ',' or ']'", "a ',' or ']' is missing"),
     ("unexpected end of stream", "a quote is not closed"),
     ("unknown escape character", "an unknown escape after '\\'; write '\\\\' for a backslash or use single quotes"),
-    ("found undefined alias", "there is no anchor of this name above"),
     ("block sequence entries are not allowed", "a list cannot begin here; put it on a line of its own"),
     ("expected <document start>", "the document has come to its end before this; mend the indentation or a quote"),
     ("did not find expected node content", "a value is missing here"),
-)  # fmt: skip
+)
 
 
 class _Node:
