@@ -1,0 +1,31 @@
+"""One worker thread for blocking work that must keep its order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Lane:
+    """Runs functions one after another on a thread of its own, in the caller's context.
+
+    A cancelled caller does not stop the function: what began on the lane ends there, and the next one waits for it.
+    """
+
+    def __init__(self, name: str = "syncline-lane") -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        context = copy_context()
+        call: Callable[[], R] = lambda: context.run(function, *args, **kwargs)  # noqa: E731 – typed for mypy
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+    def close(self) -> None:
+        """Refuse new work; the thread ends after what was begun."""
+        self._executor.shutdown(wait=False)

@@ -1,0 +1,152 @@
+"""The streams' state on a given connection. Nothing here begins or commits: it works inside the caller's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from syncline.errors import LeaseError, StateError
+from syncline.model import Checkpoint, decode_json
+from syncline.state.exact import to_json, to_text
+from syncline.state.owner import Owner
+from syncline.state.records import Lease, Status, StreamState
+
+COLUMNS = "integration, checkpoint, status, items_synced, last_sync_at, error, run_id, owner, lease_until, fence"
+
+
+class Ledger:
+    """Reads and writes `sync_state`. Times are aware; seconds of `ttl` are float."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def load(self, key: str) -> StreamState:
+        """The state of one stream; that of a stream never run where there is none."""
+        row = self._row(key)
+        return _state_of(row) if row else StreamState(key=key)
+
+    def all(self) -> list[StreamState]:
+        rows = self._connection.execute(f"SELECT {COLUMNS} FROM sync_state ORDER BY integration").fetchall()  # noqa: S608
+        return [_state_of(row) for row in rows]
+
+    def refuse_held(self, key: str, now: datetime) -> None:
+        """Raise LeaseError where somebody alive holds the stream; only reads."""
+        row = self._row(key)
+        if row is None:
+            return
+        state = _state_of(row)
+        if state.owner is None or state.lease_until is None or state.lease_until <= now or state.owner.is_dead():
+            return
+        raise LeaseError(
+            f"{key} is held by {state.owner} (run {state.owner.run_id or '?'})",
+            hint=f"wait for it, or stop it: kill {state.owner.pid}",
+            evidence=f"its lease lasts until {spell_time(state.lease_until)} and is renewed while it runs",
+            stream=key,
+        )
+
+    def acquire(self, key: str, owner: Owner, now: datetime, ttl: float) -> Lease:
+        """Take the stream, from a dead or expired holder too. Raises LeaseError, naming who holds it."""
+        self.refuse_held(key, now)
+        row = self._connection.execute(
+            "INSERT INTO sync_state (integration, status, fence, owner, lease_until, run_id) VALUES (?, 'running', 1, ?, ?, ?)"
+            " ON CONFLICT (integration) DO UPDATE SET status = 'running', fence = fence + 1, owner = excluded.owner,"
+            " lease_until = excluded.lease_until, run_id = excluded.run_id RETURNING fence",
+            (key, to_json(owner), spell_time(now + timedelta(seconds=ttl)), owner.run_id),
+        ).fetchone()
+        return Lease(key=key, fence=row[0], owner=owner)
+
+    def renew(self, lease: Lease, now: datetime, ttl: float) -> None:
+        """Hold on for another `ttl` seconds. Raises LeaseError where another has taken over."""
+        self._update(lease, "lease_until = ?", spell_time(now + timedelta(seconds=ttl)))
+
+    def release(self, lease: Lease, status: Status, error: str | None = None) -> None:
+        self._update(lease, "status = ?, error = ?, owner = NULL, lease_until = NULL", status, to_text(error))
+
+    def commit(self, lease: Lease, checkpoint: Checkpoint | None, *, now: datetime, written: int = 0) -> None:
+        """Move the checkpoint on (None leaves it). Raises LeaseError, so that nothing of a fenced-out writer stays."""
+        if checkpoint is None:
+            self._update(lease, "items_synced = items_synced + ?", written)
+            return
+        self._update(
+            lease,
+            "checkpoint = ?, last_cursor = ?, last_sync_at = ?, items_synced = items_synced + ?",
+            to_json(checkpoint),
+            to_text(checkpoint.cursor),
+            spell_time(now),
+            written,
+        )
+
+    def reset(self, key: str, now: datetime) -> None:
+        """Forget how far the stream is; its fence stays, so that no old holder comes back. Raises LeaseError."""
+        self._place(key, Checkpoint(), now, keep=False)
+
+    def rewind(self, key: str, cursor: Any, now: datetime) -> None:
+        """Start the next pass from this raw cursor. Raises LeaseError."""
+        self._place(key, Checkpoint(cursor=cursor), now, keep=True)
+
+    def _place(self, key: str, checkpoint: Checkpoint, now: datetime, *, keep: bool) -> None:
+        self.refuse_held(key, now)
+        changed = self._connection.execute(
+            "UPDATE sync_state SET checkpoint = ?, last_cursor = ?, status = 'idle', error = NULL, owner = NULL,"
+            f" lease_until = NULL, fence = fence + 1{more} WHERE integration = ?",
+            (to_json(checkpoint), to_text(checkpoint.cursor), key),
+        ).rowcount
+        if not changed:
+            raise StateError(
+                f"there is no state of {key}", hint="`syncline state show` lists what there is", stream=key
+            )
+
+    def _update(self, lease: Lease, assignments: str, *values: Any) -> None:
+        changed = self._connection.execute(
+            f"UPDATE sync_state SET {assignments} WHERE integration = ? AND fence = ? AND owner IS NOT NULL",  # noqa: S608 – ours
+            (*values, lease.key, lease.fence),
+        ).rowcount
+        if changed:
+            return
+        holder = self.load(lease.key).owner
+        raise LeaseError(
+            f"{lease.key} was taken over{f' by {holder}' if holder else ''}; nothing of this batch was kept",
+            hint="this run was silent for longer than its lease; the other one goes on",
+            evidence=f"fence {lease.fence} is not the newest any more",
+            stream=lease.key,
+        )
+
+    def _row(self, key: str) -> Any:
+        return self._connection.execute(
+            f"SELECT {COLUMNS} FROM sync_state WHERE integration = ?",  # noqa: S608 – ours
+            (key,),
+        ).fetchone()
+
+
+def _state_of(row: tuple[Any, ...]) -> StreamState:
+    key, checkpoint, status, items, synced, error, run_id, owner, until, _ = row
+    try:
+        return StreamState(
+            key=key,
+            checkpoint=msgspec.convert(decode_json(checkpoint), Checkpoint) if checkpoint else Checkpoint(),
+            status=status,
+            items_synced=items,
+            last_sync_at=read_time(synced),
+            error=error,
+            run_id=run_id,
+            owner=msgspec.convert(decode_json(owner), Owner) if owner else None,
+            lease_until=read_time(until),
+        )
+    except ValueError as problem:
+        raise StateError(
+            f"the state of {key} cannot be read",
+            hint=f"`syncline state reset {key}` starts it anew; the next run reads everything again",
+            evidence=str(problem),
+            stream=key,
+        ) from problem
+
+
+def spell_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def read_time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

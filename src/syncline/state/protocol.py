@@ -1,0 +1,71 @@
+"""The state as the engine sees it, wherever it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from syncline.model import Checkpoint, Rejected
+from syncline.state.owner import Owner
+from syncline.state.records import DeadLetter, Lease, RejectStatus, RunRecord, Status, StreamState
+
+
+class StateStore(Protocol):
+    """What must survive a power cut. Every call is one transaction; every call may raise StateError."""
+
+    @property
+    def runs(self) -> RunLog: ...
+
+    @property
+    def dead_letters(self) -> DeadLetterBox: ...
+
+    async def load(self, key: str) -> StreamState:
+        """The state of one stream; an empty one where it never ran."""
+        ...
+
+    async def all(self) -> list[StreamState]: ...
+
+    async def acquire(self, key: str, owner: Owner, now: datetime, ttl: float) -> Lease:
+        """Hold the stream for `ttl` seconds. Raises LeaseError at once where somebody alive holds it."""
+        ...
+
+    async def renew(self, lease: Lease, now: datetime, ttl: float) -> None: ...
+
+    async def release(self, lease: Lease, status: Status, error: str | None = None) -> None: ...
+
+    async def commit(
+        self,
+        lease: Lease,
+        checkpoint: Checkpoint | None,
+        *,
+        now: datetime,
+        written: int = 0,
+        rejected: Sequence[Rejected] = (),
+    ) -> None:
+        """Checkpoint and dead letters, both or none. Raises LeaseError for a fenced-out writer."""
+        ...
+
+    async def reset(self, key: str, now: datetime) -> None: ...
+
+    async def rewind(self, key: str, cursor: Any, now: datetime) -> None: ...
+
+
+class RunLog(Protocol):
+    async def start(self, run_id: str, integration: str, now: datetime) -> None: ...
+
+    async def finish(self, run_id: str, status: str, report: dict[str, Any] | None, now: datetime) -> None: ...
+
+    async def list(self, integration: str | None = None, limit: int = 50) -> list[RunRecord]: ...
+
+
+class DeadLetterBox(Protocol):
+    async def add(self, key: str, run_id: str, rejected: Sequence[Rejected], now: datetime) -> None: ...
+
+    async def list(
+        self, key: str | None = None, status: RejectStatus | None = "open", limit: int = 1000
+    ) -> list[DeadLetter]: ...
+
+    async def get(self, letter: int) -> DeadLetter: ...
+
+    async def mark(self, letters: Sequence[int], status: RejectStatus, *, attempted: bool = False) -> None: ...
