@@ -1,0 +1,25 @@
+"""From a spec to a finished run: run, preview, plan, and dead letters tried again."""
+
+from syncline.engine.opening import opened_state
+from syncline.engine.preview import Plan, PreviewedRecord, StreamPlan, StreamPreview, plan, preview
+from syncline.engine.rejects import Retried, retry_rejects
+from syncline.engine.report import Account, Conduct, Report, StreamReport
+from syncline.engine.run import arun, run
+
+__all__ = [
+    "Account",
+    "Conduct",
+    "Plan",
+    "PreviewedRecord",
+    "Report",
+    "Retried",
+    "StreamPlan",
+    "StreamPreview",
+    "StreamReport",
+    "arun",
+    "opened_state",
+    "plan",
+    "preview",
+    "retry_rejects",
+    "run",
+]

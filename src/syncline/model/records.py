@@ -45,6 +45,8 @@ class Page(msgspec.Struct, kw_only=True):
     context: Record = {}
     """Values of the parents and of the partition this page belongs to."""
     server_time: datetime | None = None
+    gap: str | None = None
+    """On the last page: why this pass cannot have seen everything, though it came to its end."""
     total: int | None = None
     """How many records the API says there are, where it says so."""
 

@@ -1,0 +1,19 @@
+"""A whole integration as one value: load it, check it, write it down again."""
+
+from syncline.spec.integration import Alert, Integration, OnReject, Stream
+from syncline.spec.keys import key_columns
+from syncline.spec.load import check_value, dump, load, loads
+from syncline.spec.schema import json_schema
+
+__all__ = [
+    "Alert",
+    "Integration",
+    "OnReject",
+    "Stream",
+    "check_value",
+    "dump",
+    "json_schema",
+    "key_columns",
+    "load",
+    "loads",
+]

@@ -1,0 +1,109 @@
+"""Getting ready: the file loaded, its secrets resolved, both ends opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from syncline.destinations import Destination, Sink
+from syncline.errors import PlanError, UsageError
+from syncline.model import Clock, reveal
+from syncline.model.names import did_you_mean
+from syncline.secrets import resolve
+from syncline.sources import HttpSource, Reader
+from syncline.spec import Integration, Stream, check_value, load
+from syncline.state import StateStore
+
+SQLITE = "sqlite:///"
+DEFAULT_STATE = Path(".syncline/state.db")
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """An integration whose references are resolved, and the streams asked for, in the file's order."""
+
+    integration: Integration
+    streams: tuple[Stream, ...]
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """Both ends of an integration, open."""
+
+    integration: Integration
+    reader: Reader
+    sink: Sink
+
+
+def prepared(
+    integration: Integration | str | Path, environment: Mapping[str, str] | None, streams: Sequence[str] | None
+) -> Prepared:
+    """Load, check and resolve. Raises SpecError, AuthError for missing credentials, UsageError for an unknown stream."""
+    folder = Path.cwd()
+    if isinstance(integration, Integration):
+        integration = check_value(integration)
+    else:
+        folder = Path(integration).resolve().parent
+        integration = load(integration)
+    names = [stream.name for stream in integration.streams]
+    for name in streams or ():
+        if name not in names:
+            raise UsageError(
+                f"there is no stream {name!r}", hint=did_you_mean(name, names), integration=integration.name
+            )
+    resolved = resolve(integration, os.environ if environment is None else environment, folder)
+    chosen = tuple(stream for stream in resolved.streams if not streams or stream.name in streams)
+    return Prepared(integration=resolved, streams=chosen)
+
+
+@asynccontextmanager
+async def opened(ready: Prepared, clock: Clock) -> AsyncIterator[Opened]:
+    """Open the destination, then the source; close both, whatever happens."""
+    async with opened_sink(ready.integration, clock) as sink, opened_reader(ready.integration, clock) as reader:
+        yield Opened(integration=ready.integration, reader=reader, sink=sink)
+
+
+@asynccontextmanager
+async def opened_reader(integration: Integration, clock: Clock) -> AsyncIterator[Reader]:
+    source = integration.source
+    assert isinstance(source, HttpSource)
+    async with source.open({stream.name: stream for stream in integration.streams}, clock=clock) as reader:
+        yield reader
+
+
+@asynccontextmanager
+async def opened_sink(integration: Integration, clock: Clock) -> AsyncIterator[Sink]:
+    destination = destination_of(integration)
+    async with destination.open(
+        integration=integration.name, default_state=default_state(integration), clock=clock
+    ) as sink:
+        yield sink
+
+
+@asynccontextmanager
+async def opened_state(integration: Integration) -> AsyncIterator[StateStore]:
+    """The state alone, for looking and for repairs; creates nothing where nothing is."""
+    async with destination_of(integration).open_state(default_state=default_state(integration)) as state:
+        yield state
+
+
+def destination_of(integration: Integration) -> Destination:
+    destination = integration.destination
+    assert isinstance(destination, Destination)
+    return destination
+
+
+def default_state(integration: Integration) -> Path:
+    """The state's file, for destinations that are no database of their own. Raises PlanError."""
+    if integration.state is None:
+        return DEFAULT_STATE
+    url = reveal(integration.state)
+    if not url.startswith(SQLITE) or len(url) == len(SQLITE):
+        raise PlanError(
+            "state must be an SQLite address in this version",
+            hint="write: state: sqlite:///.syncline/state.db",
+            integration=integration.name,
+        )
+    return Path(url.removeprefix(SQLITE))

@@ -1,0 +1,260 @@
+"""Reads a stream page by page, through parents and partitions, so that it can go on from any page in a new process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import Any
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from syncline.errors import ClientError, PaginationError, PlanError, RequestError, ServerError, SynclineError
+from syncline.events import Noticed, emit
+from syncline.http import Client
+from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Response, compile_path, reveal
+from syncline.pagination import Answer, Position, Watch
+from syncline.sources.answer import records_of
+from syncline.sources.cursor import CursorTracker, earlier
+from syncline.sources.endpoint import PLACEHOLDER, Endpoint, Parent
+
+MAX_PAGES = 1_000_000
+Token = dict[str, Any]
+Context = dict[str, Any]
+
+
+class Asked(msgspec.Struct, kw_only=True):
+    """One page as it came, and the tokens from which to read it again (`token`) or to go on after it (`following`)."""
+
+    records: list[Any]
+    response: Response | None
+    context: Context
+    token: Token
+    following: Token
+    total: int | None = None
+    gap: str | None = None
+
+
+Build = Callable[[Endpoint, Context, Any], Request]
+"""Makes a stream's request before pagination, from the context and the cursor value to ask from (or None)."""
+
+
+class Reader:
+    """An open source. One reader serves all streams of a run; `requests` of parents are its own."""
+
+    def __init__(self, client: Client, endpoints: Mapping[str, Endpoint], clock: Clock, build: Build) -> None:
+        self.client = client
+        self.endpoints = endpoints
+        self.clock = clock
+        self.build = build
+
+    async def pages(
+        self, endpoint: Endpoint, checkpoint: Checkpoint, *, remember: bool = False
+    ) -> AsyncGenerator[Page, None]:
+        """Every page of one pass, each with the checkpoint that holds once it is written, and an empty last page.
+
+        `remember` keeps digests of the records at the cursor's boundary, for destinations that cannot tell a record written
+        before. Raises what the request's way raises, PaginationError, and BodyError for an answer without records.
+        """
+        incremental = endpoint.incremental
+        since = checkpoint.cursor
+        if incremental and since is None and incremental.start is not None:
+            since = reveal(incremental.start)
+        elif incremental and since is not None:
+            since = earlier(since, incremental)
+        tracker = None
+        started_at, items = checkpoint.started_at, checkpoint.items
+        number = 0
+        gap: str | None = checkpoint.extra.get("gap")
+        async for asked in self._asked(endpoint, checkpoint.resume, since if incremental else None):
+            server_time = asked.response.date if asked.response else None
+            if started_at is None:
+                started_at = (server_time or self.clock.now()).isoformat()
+            if incremental and tracker is None:
+                tracker = CursorTracker(
+                    incremental, msgspec.structs.replace(checkpoint, started_at=started_at), remember
+                )
+            number += 1
+            items += len(asked.records)
+            gap = gap or asked.gap
+            records = tracker.observe(asked.records) if tracker else asked.records
+            yield Page(
+                records=[{**asked.context, **r} if isinstance(r, dict) else r for r in records]
+                if asked.context
+                else records,
+                number=number,
+                checkpoint=Checkpoint(
+                    cursor=checkpoint.cursor,
+                    resume=asked.following,
+                    running=tracker.running if tracker else None,
+                    started_at=started_at,
+                    seen=tracker.seen(complete=False) if tracker else (),
+                    items=items,
+                    extra={**checkpoint.extra, "gap": gap} if gap else checkpoint.extra,
+                ),
+                repeated=len(asked.records) - len(records),
+                context=asked.context,
+                server_time=server_time,
+                total=asked.total,
+            )
+        yield self._last(endpoint, checkpoint, tracker, number + 1, gap)
+
+    def asks(self, endpoint: Endpoint) -> str:
+        """The first request of a stream, for people: its method and address, placeholders left open."""
+        open_context = {name: f"{{{name}}}" for name in endpoint.context_names}
+        return unquote(self.build(endpoint, open_context, None).shown)
+
+    def _last(
+        self, endpoint: Endpoint, checkpoint: Checkpoint, tracker: CursorTracker | None, number: int, gap: str | None
+    ) -> Page:
+        if tracker and tracker.future:
+            emit(
+                Noticed(
+                    what=f"{tracker.future} records of {endpoint.name} carry a cursor later than the server's clock",
+                    hint="they are delivered, and asked for again in the next run",
+                )
+            )
+        if tracker and tracker.without:
+            emit(Noticed(what=f"{tracker.without} records of {endpoint.name} have no {tracker.incremental.cursor}"))
+        if gap is not None:
+            # the pass is over, but something slipped by: the cursor stays, so that the next run reads it again
+            final = Checkpoint(cursor=checkpoint.cursor, seen=checkpoint.seen)
+        else:
+            final = Checkpoint(
+                cursor=tracker.final() if tracker else None, seen=tracker.seen(complete=True) if tracker else ()
+            )
+        return Page(records=[], number=number, checkpoint=final, last=True, gap=gap)
+
+    async def _asked(self, endpoint: Endpoint, token: Token | None, since: Any) -> AsyncIterator[Asked]:
+        async for context, at, resume in self._contexts(endpoint, token):
+            position = resume.get("page") if resume else None
+            if resume and resume.get("done"):
+                continue
+            async for asked in self._slice(endpoint, context, at, position, since):
+                yield asked
+
+    async def _contexts(
+        self, endpoint: Endpoint, token: Token | None
+    ) -> AsyncIterator[tuple[Context, Token, Token | None]]:
+        """Every combination of parents and partition: its context, its token, and how far it is read already."""
+        async for context, at, resume in self._of_parents(endpoint, endpoint.parents, token):
+            if endpoint.partitions is None:
+                yield context, at, resume
+                continue
+            begin = resume["partition"] if resume else 0
+            for index, value in enumerate(endpoint.partitions.values):
+                if index < begin:
+                    continue
+                inner = {**context, endpoint.partitions.name: value}
+                yield inner, {**at, "partition": index}, resume if resume and index == begin else None
+
+    async def _of_parents(
+        self, endpoint: Endpoint, parents: tuple[Parent, ...], token: Token | None
+    ) -> AsyncIterator[tuple[Context, Token, Token | None]]:
+        if not parents:
+            yield {}, {}, token
+            return
+        *outer, parent = parents
+        level = len(outer)
+        async for context, at, resume in self._of_parents(endpoint, tuple(outer), token):
+            place = resume["parents"][level] if resume else None
+            async for key, asked in self._keys(self.endpoints[parent.stream], parent, place and place["token"]):
+                here = place is not None and key == place["key"]
+                if place is not None and not here and self._holds(asked, parent, place):
+                    continue  # its children were read before the interruption
+                inherited = {name: value for name, value in asked.context.items() if name not in context}
+                line = [*at.get("parents", []), {"token": asked.token, "key": key}]
+                yield {**inherited, **context, parent.as_: key}, {"parents": line}, resume if here else None
+                place = None
+
+    @staticmethod
+    def _holds(asked: Asked, parent: Parent, place: Token) -> bool:
+        """Whether this is the page of the parent on which an interrupted pass stood, and it still has that record."""
+        read = compile_path(parent.key)
+        return bool(asked.token == place["token"] and any(read(record) == place["key"] for record in asked.records))
+
+    async def _keys(self, endpoint: Endpoint, parent: Parent, token: Token | None) -> AsyncIterator[tuple[Any, Asked]]:
+        read = compile_path(parent.key)
+        async for asked in self._asked(endpoint, token, None):
+            for record in asked.records:
+                key = read(record)
+                if key is MISSING or key is None:
+                    raise PlanError(
+                        f"a record of {endpoint.name!r} has no {parent.key!r}, by which its children are read",
+                        hint=f"correct 'key' of the parent block; the record has {', '.join(list(record)[:8])}"
+                        if isinstance(record, dict)
+                        else "correct 'records' of the parent stream",
+                    )
+                yield key, asked
+
+    async def _slice(
+        self, endpoint: Endpoint, context: Context, at: Token, position: Position | None, since: Any
+    ) -> AsyncIterator[Asked]:
+        pagination = endpoint.pagination
+        base = self.build(endpoint, context, since)
+        watch = Watch()
+        current: Position | None = position if position is not None else pagination.start()
+        for number in range(1, MAX_PAGES + 1):
+            assert current is not None
+            response = await self._send(endpoint, pagination.apply(base, current), number, context)
+            if response is None:
+                yield Asked(records=[], response=None, context=context, token=at, following={**at, "done": True})
+                return
+            try:
+                answer = Answer(
+                    document=response.document,
+                    headers=response.headers,
+                    url=response.url,
+                    records=records_of(endpoint, self._records_path(endpoint, response), response),
+                )
+                settled = pagination.settle(current, answer)
+                following = pagination.advance(current, answer)
+                watch.check(current, answer, following)
+            except SynclineError as error:
+                raise error.at(stream=endpoint.name, page=number, request_id=response.request_id) from None
+            if settled.notice and not settled.gap:
+                emit(Noticed(what=f"{endpoint.name}, page {number}: {settled.notice}"))
+            yield Asked(
+                records=settled.records,
+                response=response,
+                context=context,
+                token={**at, "page": current},
+                following={**at, "done": True} if following is None else {**at, "page": following},
+                total=pagination.total(answer),
+                gap=settled.notice if settled.gap else None,
+            )
+            if following is None:
+                return
+            current = following
+        raise PaginationError(
+            f"stream {endpoint.name!r} has more than {MAX_PAGES} pages in one slice",
+            hint="split it with partitions, or check its pagination block",
+            stream=endpoint.name,
+        )
+
+    def _records_path(self, endpoint: Endpoint, response: Response) -> str | None:
+        if endpoint.records is None and endpoint.pagination.kind == "graphql":
+            connection = str(getattr(endpoint.pagination, "connection", "."))
+            has_nodes = compile_path(f"{connection}.nodes")(response.document) is not MISSING
+            return f"{connection}.nodes" if has_nodes else f"{connection}.edges[*].node"
+        return endpoint.records
+
+    async def _send(self, endpoint: Endpoint, request: Request, number: int, context: Context) -> Response | None:
+        """The answer, or None where the stream says that such a status means that nothing is there."""
+        try:
+            return await self.client.send(request)
+        except (ClientError, ServerError) as error:
+            if error.status is not None and endpoint.on_status.get(error.status) == "ignore":
+                return None
+            raise error.at(stream=endpoint.name, page=number, **context) from None
+        except RequestError as error:
+            raise error.at(stream=endpoint.name, page=number, **context) from None
+
+
+def fill(path: str, context: Context) -> str:
+    """A path with its placeholders filled in, each value escaped so that it stays one segment."""
+
+    def segment(name: str) -> str:
+        text = quote(str(context[name]), safe="")
+        return text.replace(".", "%2E") if text in (".", "..") else text
+
+    return PLACEHOLDER.sub(lambda match: segment(match[1]), path)

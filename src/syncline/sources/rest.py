@@ -1,0 +1,153 @@
+"""REST and GraphQL: sources that are asked page by page over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from pydantic import Field
+
+from syncline.errors import BodyError, RateLimitedError
+from syncline.http import Client, Connection, Send, decode_json_body, decode_ndjson_body
+from syncline.model import Clock, Request, Response, SystemClock, parse_path, register
+from syncline.sources.endpoint import Endpoint
+from syncline.sources.reader import Context, Reader, fill
+
+THROTTLED = {"THROTTLED", "RATE_LIMITED", "RATELIMITED", "TOO_MANY_REQUESTS"}
+
+
+class HttpSource(Connection):
+    """Common to every source behind HTTP: the connection, and how a stream's request is made."""
+
+    @asynccontextmanager
+    async def open(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        *,
+        clock: Clock | None = None,
+        transport: Send | None = None,
+    ) -> AsyncIterator[Reader]:
+        """A reader of these streams, by name; `transport` takes the network's place in tests."""
+        clock = clock or SystemClock()
+        async with self.connect(clock=clock, transport=transport) as client:
+
+            def build(endpoint: Endpoint, context: Context, since: Any) -> Request:
+                return self.first_request(client, endpoint, context, since)
+
+            yield Reader(client, endpoints, clock, build)
+
+    def first_request(self, client: Client, endpoint: Endpoint, context: Context, since: Any) -> Request:
+        raise NotImplementedError
+
+    def misfit(self, endpoint: Endpoint) -> str | None:
+        """What about a stream does not suit this source, or None."""
+        raise NotImplementedError
+
+
+@register("source")
+class Rest(HttpSource):
+    """A REST API: resources under one address, as JSON or as lines of JSON."""
+
+    kind: Literal["rest"] = Field(default="rest", description="A REST API")
+
+    def first_request(self, client: Client, endpoint: Endpoint, context: Context, since: Any) -> Request:
+        params: dict[str, Any] = {name: _query_value(value) for name, value in endpoint.params.items()}
+        body = endpoint.body
+        if endpoint.partitions and endpoint.partitions.param:
+            params[endpoint.partitions.param] = str(context[endpoint.partitions.name])
+        if endpoint.incremental and since is not None:
+            written = endpoint.incremental.template.format(cursor=since)
+            if endpoint.incremental.param:
+                params[endpoint.incremental.param] = written
+            elif endpoint.incremental.body_param:
+                plain = endpoint.incremental.template == "{cursor}"
+                body = place(body, endpoint.incremental.body_param, since if plain else written)
+        return client.request(
+            endpoint.method,
+            fill(endpoint.path, context),
+            params=params,
+            headers=endpoint.headers,
+            json=body if body is not None or endpoint.method == "GET" else {},
+            repeatable=endpoint.repeatable,
+            retry_on=_retried(endpoint),
+            decode=decode_ndjson_body if endpoint.format == "ndjson" else decode_json_body,
+        )
+
+    def misfit(self, endpoint: Endpoint) -> str | None:
+        if endpoint.query is not None:
+            return "query is for kind: graphql; a REST stream has a path"
+        if endpoint.incremental and endpoint.incremental.variable:
+            return "incremental.variable is for kind: graphql; write param or body_param"
+        return None
+
+
+@register("source")
+class GraphQL(HttpSource):
+    """A GraphQL API: one address, a query per stream."""
+
+    kind: Literal["graphql"] = Field(default="graphql", description="A GraphQL API")
+
+    def first_request(self, client: Client, endpoint: Endpoint, context: Context, since: Any) -> Request:
+        variables = {**endpoint.variables, **context}
+        if endpoint.incremental and endpoint.incremental.variable and since is not None:
+            variables[endpoint.incremental.variable] = endpoint.incremental.template.format(cursor=since)
+        return client.request(
+            "POST",
+            endpoint.path,
+            params={},
+            headers=endpoint.headers,
+            json={"query": endpoint.query, "variables": variables},
+            repeatable=True,
+            retry_on=_retried(endpoint),
+            decode=_decode_graphql,
+        )
+
+    def misfit(self, endpoint: Endpoint) -> str | None:
+        if not endpoint.query:
+            return "query is missing: a GraphQL stream is read by its query text"
+        if endpoint.query.lstrip().startswith(("mutation", "subscription")):
+            return "query must be a query: mutations change the source, and subscriptions never end"
+        return None
+
+
+def _retried(endpoint: Endpoint) -> frozenset[int]:
+    return frozenset(status for status, what in endpoint.on_status.items() if what == "retry")
+
+
+def _query_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else value
+
+
+def place(body: Any, path: str, value: Any) -> Any:
+    """A copy of a JSON body with a value at a path of keys; blocks on the way are made."""
+    steps = [str(step) for step in parse_path(path)]
+    copy = dict(body or {})
+    inner = copy
+    for step in steps[:-1]:
+        inner[step] = dict(inner.get(step) or {})
+        inner = inner[step]
+    inner[steps[-1]] = value
+    return copy
+
+
+def _decode_graphql(response: Response) -> Any:
+    """The document of an answer without errors: GraphQL reports them with status 200 (GraphQL spec, 7.1)."""
+    document = decode_json_body(response)
+    errors = document.get("errors") if isinstance(document, dict) else None
+    if not errors:
+        return document
+    first = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {"message": str(errors)}
+    extensions = first.get("extensions")
+    code = str(extensions.get("code") if isinstance(extensions, dict) else None)
+    message = str(first.get("message", ""))[:300]
+    if code.upper() in THROTTLED:
+        raise RateLimitedError("the GraphQL API is throttling", status=429, evidence=message)
+    raise BodyError(
+        f"the GraphQL API answered with {len(errors) if isinstance(errors, list) else 1} errors",
+        status=response.status,
+        evidence=f"{code}: {message}" if code != "None" else message,
+        hint="correct the stream's query or variables",
+    )

@@ -1,0 +1,114 @@
+"""A whole integration as one value."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from syncline.destinations import Target
+from syncline.mapping import MappingField
+from syncline.model import Part, Ratio, Text, part_field
+from syncline.sources import Endpoint
+
+_DAILY = re.compile(r"daily at ([01]\d|2[0-3]):[0-5]\d( [A-Za-z_]+(/[A-Za-z_+-]+)*)?")
+_EVERY = re.compile(r"every [1-9]\d{0,4} (minute|hour)s?")
+_CRON = re.compile(r"cron: ?\S+( \S+){4}")
+_VOLUME = re.compile(r"[1-9][\d_]* records/(hour|day|week|month)")
+
+
+def _schedule(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"cron"}:
+        value = f"cron: {value['cron']}"
+    if not isinstance(value, str) or not (
+        value == "realtime" or _DAILY.fullmatch(value) or _EVERY.fullmatch(value) or _CRON.fullmatch(value)
+    ):
+        raise PydanticCustomError(
+            "schedule",
+            "not a schedule: {value}; write 'every 15 minutes', 'daily at 02:00 Europe/Paris' or 'cron: */15 * * * *'",
+            {"value": repr(value)},
+        )
+    return value
+
+
+def _volume(value: Any) -> Any:
+    if not isinstance(value, str) or not _VOLUME.fullmatch(value):
+        raise PydanticCustomError("volume", "not a volume: {value}; write 50000 records/day", {"value": repr(value)})
+    return value
+
+
+class OnReject(Part):
+    """What to make of records that do not become rows."""
+
+    keep: bool = Field(default=True, description="Keep each with its reason among the dead letters (syncline rejects)")
+    max_ratio: Ratio | None = Field(
+        default=None, description="More rejects than this share of what was read end the run as partial (exit 5)"
+    )
+
+
+class Alert(Part):
+    """Whom to tell what."""
+
+    to: Text = Field(description="Where to: an address by reference, ${SLACK_WEBHOOK}")
+    on: tuple[Literal["failed", "recovered", "stale", "dead_letters", "empty"], ...] = Field(
+        default=("failed",), description="What to tell"
+    )
+
+
+class Stream(Endpoint):
+    """One kind of record, from its source to its destination."""
+
+    where: dict[str, Any] = Field(
+        default={}, description="Keep only records with this value (or one of these values) at this path"
+    )
+    mapping: MappingField = Field(default=None, description="Which fields the rows have and where they come from")
+    into: Target = Field(default=Target(), description="Where the rows go and how they are written")
+    on_reject: OnReject = Field(default=OnReject(), description="What to make of records that do not become rows")
+
+
+class Integration(Part):
+    """Source, mapping and destination of one integration, with all that it takes to run it in production."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
+        max_length=60,
+        description="The integration's name, the key of sync_state",
+    )
+    description: str | None = Field(default=None, description="One sentence for people")
+    direction: Literal["one-way"] = Field(default="one-way", description="Which way the data goes")
+    schedule: Annotated[str, BeforeValidator(_schedule)] | None = Field(
+        default=None, description="When to run: every 15 minutes · daily at 02:00 Europe/Paris · cron: */15 * * * *"
+    )
+    volume: Annotated[str, BeforeValidator(_volume)] | None = Field(
+        default=None, description="What production looks like: 50000 records/day"
+    )
+    source: part_field("source") = Field(description="Where records come from")  # type: ignore[valid-type]
+    streams: tuple[Stream, ...] = Field(min_length=1, description="What is read, one block a kind of record")
+    destination: part_field("destination") = Field(description="Where rows go")  # type: ignore[valid-type]
+    state: Text | None = Field(
+        default=None,
+        description="Where the state is kept if the destination is no database; default: sqlite:///.syncline/state.db",
+    )
+    alerts: tuple[Alert, ...] = Field(default=(), description="Whom to tell what; sent by the scheduler")
+
+    @field_validator("direction", mode="before")
+    @classmethod
+    def _direction(cls, value: Any) -> Any:
+        if value in ("two-way", "event-driven"):
+            raise PydanticCustomError(
+                "direction", "{value} is not in this version of Syncline; one-way is", {"value": value}
+            )
+        return value
+
+    def stream(self, name: str) -> Stream:
+        """The stream of this name. Raises KeyError."""
+        for stream in self.streams:
+            if stream.name == name:
+                return stream
+        raise KeyError(name)
+
+    def state_key(self, stream: Stream) -> str:
+        """The stream's row in sync_state: `name.stream`, or `name` alone where there is one stream."""
+        return self.name if len(self.streams) == 1 else f"{self.name}.{stream.name}"

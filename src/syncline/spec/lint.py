@@ -1,0 +1,75 @@
+"""What no single field can know: whether the parts of an integration fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from syncline.model import Part
+from syncline.model.names import did_you_mean
+from syncline.spec.integration import Integration, Stream
+from syncline.spec.keys import MissingKey, key_columns
+from syncline.spec.mistakes import Path
+
+
+def lint_integration(integration: Integration) -> Iterator[tuple[Path, str]]:
+    """Every misfit, as a path into the file and a sentence that says what to do."""
+    names = [stream.name for stream in integration.streams]
+    tables: dict[str, str] = {}
+    for index, stream in enumerate(integration.streams):
+        at: Path = ("streams", index)
+        if names.index(stream.name) != index:
+            yield (*at, "name"), f"there are two streams named {stream.name!r}; give each its own name"
+        yield from ((at + path, what) for path, what in _lint_stream(stream))
+        yield from ((at + path, what) for path, what in _lint_parents(stream, integration))
+        if misfit := _misfit(integration.source, stream):
+            yield (*at, misfit.partition(" ")[0].partition(".")[0]), misfit
+        table = stream.into.table or stream.name
+        if table in tables and names.index(stream.name) == index:
+            yield (
+                (*at, "into"),
+                f"streams {tables[table]!r} and {stream.name!r} both write to {table!r}; give one another table",
+            )
+        tables.setdefault(table, stream.name)
+
+
+def _misfit(source: Part, stream: Stream) -> str | None:
+    judge = getattr(source, "misfit", None)
+    return judge(stream) if judge else None
+
+
+def _lint_stream(stream: Stream) -> Iterator[tuple[Path, str]]:
+    known = stream.context_names
+    for name in stream.placeholders:
+        if name not in known:
+            yield ("path",), f"{{{name}}} is given by no parent and no partitions; {did_you_mean(name, known)}"
+    if len(set(known)) != len(known):
+        yield ("parent",), "two parents or partitions go by the same name; change an 'as'"
+    if stream.into.write == "upsert":
+        if not stream.primary_key:
+            yield ("into",), "write: upsert needs the stream's primary_key; or write: append"
+        else:
+            try:
+                key_columns(stream)
+            except MissingKey as missing:
+                yield ("mapping",), f"the key {missing.path!r} is not among the mapped fields; add {missing.suggestion}"
+    if stream.single and stream.pagination.kind != "none":
+        yield ("pagination",), "a stream of a single record has no pages; remove pagination or single"
+    if stream.body is not None and stream.method == "GET":
+        yield ("body",), "a GET has no body; set method: POST, and repeatable: true if it only reads"
+
+
+def _lint_parents(stream: Stream, integration: Integration) -> Iterator[tuple[Path, str]]:
+    others = {other.name: other for other in integration.streams}
+    for parent in stream.parents:
+        if parent.stream not in others:
+            names = [name for name in others if name != stream.name]
+            yield ("parent", "stream"), f"there is no stream {parent.stream!r}; {did_you_mean(parent.stream, names)}"
+    line, seen = [stream], {stream.name}
+    while line:
+        for parent in line.pop().parents:
+            if parent.stream == stream.name:
+                yield ("parent",), f"{stream.name!r} is its own parent"
+                return
+            if parent.stream in others and parent.stream not in seen:
+                seen.add(parent.stream)
+                line.append(others[parent.stream])
