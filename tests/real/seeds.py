@@ -45,7 +45,7 @@ def json_server_data() -> dict[str, list[dict[str, Any]]]:
     return {
         "posts": [
             {"id": number, "title": f"Post {number} – “čšž”", "stars": number % 6, "tags": ["a", "b"][: number % 3]}
-            for number in range(1, 238)
+            for number in range(1, 138)
         ],
         "comments": [
             {"id": f"c{number}", "postId": number % 30 + 1, "body": f"Comment {number}\nsecond line", "score": None}

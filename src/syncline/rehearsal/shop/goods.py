@@ -95,9 +95,12 @@ class Goods:
         return sum(1 for _ in self.listing(since, None, status))
 
     def change(self, count: int, now: datetime, rng: Random) -> list[int]:
-        """Let `count` orders change now, each a little later than the one before; their ids."""
-        newest = read_moment(self._keys[-1][0]) if self._keys else now
-        start = max(now, newest + timedelta(microseconds=1))
+        """Let `count` orders change now, each a little later than the one before; their ids.
+
+        They are dated a second back: the Date header, the clock by which a client judges, drops its fractions.
+        """
+        newest = read_moment(self._keys[-1][0]) if self._keys else NEWEST
+        start = max(now - timedelta(seconds=1), newest + timedelta(microseconds=1))
         chosen = rng.sample(sorted(self._by_id), min(count, len(self._by_id)))
         for step, order_id in enumerate(chosen):
             at = write_moment(start + timedelta(microseconds=step))
