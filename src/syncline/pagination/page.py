@@ -1,0 +1,97 @@
+"""Pages by their number."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from syncline.model import MISSING, Request, compile_path, register
+from syncline.pagination.counting import counts_its_page, ended_early, is_last, moved
+from syncline.pagination.pagination import Answer, Pagination, PathText, Place, Position, Settled
+from syncline.pagination.reading import In, put, whole_number
+
+MAX_KEY = 200
+
+
+@register("pagination")
+class PageNumber(Pagination):
+    """Counts pages. A total (of records or of pages) is needed to notice deletions while paging (R23).
+
+    A position holds `page`, `read` (records so far), `size` (the length of the first page), `total` and `pages` (the API's
+    last counts), and `last` (what identifies the last record read).
+    """
+
+    kind: Literal["page"] = Field(default="page", description="Pages by their number")
+    page_param: Place = Field(default="page", description="Parameter (or place in the body) for the page's number")
+    size_param: Place | None = Field(default="per_page", description="Parameter (or place in the body) for its length")
+    size: int | None = Field(default=100, ge=1, description="Records asked for with each page")
+    first: int = Field(default=1, ge=0, alias="start", description="The number of the first page")
+    in_: In = Field(default="query", alias="in", description="Where both are sent: query, or body (JSON)")
+    total_pages: PathText | None = Field(default=None, description="Path to the number of pages: meta.total_pages")
+    key: PathText = Field(default="id", description="Path to what identifies a record, to notice one that comes twice")
+
+    @property
+    def _asked(self) -> int | None:
+        return self.size if self.size_param is not None else None
+
+    def start(self) -> Position:
+        return {"page": self.first}
+
+    def apply(self, request: Request, position: Position) -> Request:
+        values = {self.page_param: position["page"]}
+        if self.size_param is not None and self.size is not None:
+            values[self.size_param] = self.size
+        return put(request, values, self.in_)
+
+    def advance(self, position: Position, answer: Answer) -> Position | None:
+        length = len(answer.records)
+        read = position.get("read", 0) + length
+        pages, total = self._pages(answer), self._last_total(position, answer)
+        if length == 0:
+            return None
+        if pages is not None:
+            if position["page"] - self.first + 1 >= pages:
+                return None
+        elif total is not None:
+            if read >= total:
+                return None
+        elif is_last(length, asked=self._asked, learnt=position.get("size")):
+            return None
+        counts = {"total": total, "pages": pages, "last": self._key_of(answer.records[-1])}
+        return {
+            "page": position["page"] + 1,
+            "read": read,
+            "size": position.get("size", length),
+            **{name: value for name, value in counts.items() if value is not None},
+        }
+
+    def settle(self, position: Position, answer: Answer) -> Settled:
+        records, total = answer.records, self._last_total(position, answer)
+        notice, gap = moved(position.get("total"), total)
+        if notice is None:
+            notice, gap = moved(position.get("pages"), self._pages(answer), "pages")
+        if not gap and self.advance(position, answer) is None:
+            early = ended_early(total, position.get("read", 0) + len(records))
+            if early is not None:
+                return Settled(records, early, gap=True)
+        last = position.get("last")
+        if notice is None and last is not None and any(self._key_of(record) == last for record in records):
+            notice = "records were added while paging: the last record of the page before came again"
+        if "read" not in position:
+            notice = self.absent_total(answer) or (
+                None if self.total_pages else counts_its_page(total, len(records), self._asked)
+            )
+        return Settled(records, notice, gap)
+
+    def _pages(self, answer: Answer) -> int | None:
+        return None if self.total_pages is None else whole_number(compile_path(self.total_pages)(answer.document))
+
+    def _last_total(self, position: Position, answer: Answer) -> int | None:
+        total = self.total(answer)
+        return position.get("total") if total is None else total
+
+    def _key_of(self, record: Any) -> str | int | None:
+        value = compile_path(self.key)(record)
+        plain = value is not MISSING and isinstance(value, str | int) and not isinstance(value, bool)
+        return value if plain and len(str(value)) <= MAX_KEY else None

@@ -1,0 +1,129 @@
+"""What every kind of pagination can do, and the plainest of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from syncline.model import Headers, Part, PathError, Request, compile_path, parse_path, part_field, register
+from syncline.pagination.reading import explain_absence, whole_number
+
+Position = dict[str, Any]
+"""Where a page lies: a small JSON object, from which any process can go on."""
+
+BY_NAME = ("link", "none", "offset", "page")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One page as it came. `records` are the source's own, those met again included; `url` is where it came from."""
+
+    document: Any
+    headers: Headers
+    url: str
+    records: list[Any]
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """The records of a page that belong to the pass, and what the page tells about the list's calm.
+
+    `gap` is set where records may have been skipped; `notice` says what was seen.
+    """
+
+    records: list[Any]
+    notice: str | None = None
+    gap: bool = False
+
+
+def _read_path_text(text: str) -> str:
+    try:
+        parse_path(text)
+    except PathError as error:
+        raise PydanticCustomError("path", "{what}", {"what": str(error)}) from None
+    return text
+
+
+def _read_place(text: str) -> str:
+    if not all(isinstance(step, str) for step in parse_path(_read_path_text(text))) or text == ".":
+        raise PydanticCustomError("path", "a place in the JSON body is a path of keys: page.cursor", {})
+    return text
+
+
+PathText = Annotated[str, AfterValidator(_read_path_text)]
+Place = Annotated[str, AfterValidator(_read_place)]
+
+
+class Pagination(Part):
+    """Says which request asks for a page and which page follows it. Pure: it reads answers, and others send."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    total_path: PathText | None = Field(
+        default=None, alias="total", description="Path to the number of all records, where the API tells it: meta.total"
+    )
+    total_header: str | None = Field(default=None, description="Header with the number of all records: X-Total-Count")
+
+    def start(self) -> Position:
+        """Where the first page lies."""
+        return {}
+
+    def apply(self, request: Request, position: Position) -> Request:
+        """The stream's request, asking for the page at `position`."""
+        raise NotImplementedError
+
+    def advance(self, position: Position, answer: Answer) -> Position | None:
+        """Where the page after this answer lies, or None at the end. Raises PaginationError for a contradictory answer."""
+        raise NotImplementedError
+
+    def settle(self, position: Position, answer: Answer) -> Settled:
+        """What of the answer to keep, and whether the list moved under the pass (R23)."""
+        return Settled(answer.records)
+
+    def total(self, answer: Answer) -> int | None:
+        """How many records there are in all, if the answer tells."""
+        if self.total_header is not None:
+            return whole_number(answer.headers.get(self.total_header))
+        return whole_number(compile_path(self.total_path)(answer.document)) if self.total_path is not None else None
+
+    def absent_total(self, answer: Answer) -> str | None:
+        """What to say where the total is not where the configuration says, or None."""
+        if self.total(answer) is not None:
+            return None
+        if self.total_header is not None:
+            return f"the answer has no number in {self.total_header}"
+        if self.total_path is not None:
+            return f"there is no number at {self.total_path!r}: {explain_absence(self.total_path, answer.document)}"
+        return None
+
+
+@register("pagination")
+class Unpaged(Pagination):
+    """One answer holds everything."""
+
+    kind: Literal["none"] = Field(default="none", description="One answer holds everything")
+
+    def apply(self, request: Request, position: Position) -> Request:
+        return request
+
+    def advance(self, position: Position, answer: Answer) -> Position | None:
+        return None
+
+    def settle(self, position: Position, answer: Answer) -> Settled:
+        total = self.total(answer)
+        if total is None or total <= len(answer.records):
+            return Settled(answer.records)
+        what = f"the answer holds {len(answer.records)} of {total} records: this stream needs a pagination block"
+        return Settled(answer.records, what, gap=True)
+
+
+def _from_name(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else {"kind": "none"} if value is None else value
+
+
+_rule: Any = get_args(part_field("pagination", _from_name))[1]
+_schema = {"x-syncline-family": "pagination", "x-syncline-also": [{"enum": [*BY_NAME, None]}]}
+
+PaginationField = Annotated[Pagination, _rule, WithJsonSchema(_schema)]
+"""A field that holds a pagination block, or the name of a kind that needs no settings; its default is `Unpaged()`."""
