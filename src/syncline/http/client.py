@@ -1,0 +1,115 @@
+"""What sources and destinations hold: requests below one address, sent the whole way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from syncline.errors import OriginError, SynclineError
+from syncline.http.origins import Origins, without_secrets
+from syncline.http.send import Send
+from syncline.http.snippets import conceal
+from syncline.http.status import status_error
+from syncline.model import Clock, Reference, Request, Response, Secret, origin_of, reveal
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MOST_REDIRECTS = 5
+
+Value = str | int | bool | Secret | Reference | None
+
+
+class Client:
+    """An open connection to one API."""
+
+    def __init__(self, send: Send, origins: Origins, clock: Clock, secrets: Callable[[], Iterable[Secret]]) -> None:
+        self.origins = origins
+        self._send, self._clock, self._secrets = send, clock, secrets
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Value] | None = None,
+        json: Any = None,
+        body: bytes | None = None,
+        repeatable: bool = False,
+        retry_on: frozenset[int] = frozenset(),
+        decode: Callable[[Response], Any] | None = None,
+    ) -> Request:
+        """A request for a path below base_url, or for an absolute address that is allowed.
+
+        A list among `params` repeats its name, None leaves it out. Raises OriginError for an address that leads elsewhere.
+        """
+        return Request(
+            method=method.upper(),
+            url=self.origins.of_path(path),
+            params=_pairs(params or {}),
+            headers={name: _text(value) for name, value in (headers or {}).items() if value is not None},
+            json=json,
+            body=body,
+            repeatable=repeatable,
+            retry_on=retry_on,
+            decode=decode,
+        )
+
+    async def send(self, request: Request) -> Response:
+        """The answer, which is 2xx. Raises the RequestError family for everything else.
+
+        Redirects are followed within the allowed origins, five at most (RFC 9110, 15.4).
+        """
+        try:
+            for _ in range(MOST_REDIRECTS + 1):
+                self.origins.check(request.url)
+                response = await self._send(request)
+                if 200 <= response.status < 300:
+                    return response
+                if response.status not in REDIRECTS or "Location" not in response.headers:
+                    raise status_error(request, response, now=self._clock.now())
+                request = self._redirected(request, response)
+            raise OriginError(
+                f"more than {MOST_REDIRECTS} redirects in a row",
+                evidence=f"the last one led to {request.shown}",
+                hint="write the final address into base_url or path",
+            )
+        except SynclineError as error:
+            secrets = [secret for secret in self._secrets() if secret]
+            error.evidence = conceal(error.evidence, secrets) if error.evidence else None
+            error.what = conceal(error.what, secrets)
+            error.args = (error.what,)
+            raise error.at(request=conceal(request.shown, secrets)) from None
+
+    def _redirected(self, request: Request, response: Response) -> Request:
+        """The request that a redirect asks for: its method by RFC 9110, 15.4, its secrets only where they are trusted."""
+        target = self.origins.follow(request.url, response.headers["Location"])
+        method = request.method
+        if (response.status == 303 and method != "HEAD") or (response.status in (301, 302) and method == "POST"):
+            method = "GET"
+        changed = msgspec.structs.replace(request, method=method, url=target, attempt=1)
+        if method != request.method:
+            kept = {name: value for name, value in request.headers.items() if not name.lower().startswith("content-")}
+            changed = msgspec.structs.replace(changed, json=None, body=None, form=(), headers=kept)
+        if urlsplit(target).query:
+            changed = msgspec.structs.replace(changed, params=())
+        return changed if origin_of(target) == origin_of(request.url) else without_secrets(changed)
+
+
+def _pairs(params: Mapping[str, Any]) -> tuple[tuple[str, str | Secret], ...]:
+    pairs: list[tuple[str, str | Secret]] = []
+    for name, value in params.items():
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if one is not None:
+                pairs.append((name, _text(one)))
+    return tuple(pairs)
+
+
+def _text(value: Any) -> str | Secret:
+    if isinstance(value, str | Secret):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return reveal(value) if isinstance(value, Reference) else str(value)

@@ -1,0 +1,137 @@
+"""The configuration of a connection to an API: where, who, how often, how long."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from syncline.auth import AuthField
+from syncline.http.authorising import Authorising, Tokens, TokenStore
+from syncline.http.client import Client
+from syncline.http.layers import Retrying, Rules, layered, observed, retried
+from syncline.http.limiting import Limiting
+from syncline.http.origins import Origins
+from syncline.http.send import Send
+from syncline.http.transport import Wire, open_transport
+from syncline.model import Clock, Duration, Part, Reference, Secret, Size, SystemClock, Text, Token, reveal
+from syncline.resilience import Breaker, CircuitBreaker, Limiter, Limits, LimitsField, Retry, RetryBudget
+
+
+class Timeouts(Part):
+    """How long one attempt may take."""
+
+    connect: Duration = Field(default=10.0, description="For the connection, its TLS included.")
+    read: Duration = Field(default=60.0, description="For silence between two pieces of the answer.")
+    total: Duration = Field(default=300.0, description="For the whole attempt; one that used it up is not repeated.")
+
+
+class Connection(Part):
+    """An API behind HTTP: its address, its credentials, and how it is treated. The base of sources and destinations."""
+
+    base_url: Text = Field(description="The address that every path starts from, such as https://api.shop.example/v2.")
+    headers: dict[str, Text] = Field(default={}, description="Headers of every request to this origin.")
+    params: dict[str, Text] = Field(default={}, description="Query parameters of every request to this origin.")
+    auth: AuthField = Field(default=None, description="How requests are authorised; a list combines several ways.")
+    rate_limit: LimitsField = Field(
+        default_factory=Limits, description="How often requests may be sent: 10/s, [10/s, 1000/h], or the long form."
+    )
+    retry: Retry = Field(default_factory=Retry, description="When a failed request is sent again.")
+    circuit_breaker: CircuitBreaker = Field(
+        default_factory=CircuitBreaker, description="When a failing API is left alone."
+    )
+    timeout: Timeouts = Field(default_factory=Timeouts, description="How long one attempt may take.")
+    max_body: Size = Field(default=32_000_000, description="The largest answer that is read, decompressed.")
+    max_ratio: float = Field(
+        default=200.0, gt=1, description="How many times an answer may grow while it is decompressed."
+    )
+    allow_hosts: tuple[str, ...] = Field(
+        default=(), description="Other hosts that links and redirects may lead to; they get no credentials."
+    )
+    send_credentials_to: tuple[str, ...] = Field(
+        default=(), description="Other hosts that get the credentials as well."
+    )
+    connections: int = Field(default=100, ge=1, description="Connections open at the same time.")
+
+    @asynccontextmanager
+    async def connect(
+        self,
+        *,
+        clock: Clock | None = None,
+        transport: Send | None = None,
+        chance: Callable[[], float] = random.random,
+        tokens: TokenStore | None = None,
+    ) -> AsyncIterator[Client]:
+        """A client with its own pool, limiter, breaker and token. `transport` takes the network's place in tests.
+
+        `chance` gives numbers from 0 to 1 for the jitter. Raises OriginError for a base_url that cannot be used.
+        """
+        clock = clock or SystemClock()
+        base = reveal(self.base_url)
+        origins = Origins(base, self.allow_hosts, self.send_credentials_to)
+        async with AsyncExitStack() as stack:
+            end = transport
+            if end is None:
+                end = await stack.enter_async_context(open_transport(self._wire(base), clock))
+            keeper = self._tokens(end, clock, chance, tokens)
+            if keeper is not None:
+                stack.push_async_callback(keeper.close)
+            rules = Rules(
+                retrying=Retrying(retry=self.retry, budget=RetryBudget(self.retry), chance=chance),
+                breaker=Breaker(self.circuit_breaker),
+                limiting=Limiting(limiter=Limiter(self.rate_limit), max_wait=self.retry.max_wait),
+                authorising=Authorising(
+                    origins=origins,
+                    headers=_revealed(self.headers),
+                    params=_revealed(self.params),
+                    auth=self.auth,
+                    tokens=keeper,
+                ),
+            )
+            yield Client(layered(end, rules, clock), origins, clock, lambda: self._secrets(keeper))
+
+    def _tokens(self, end: Send, clock: Clock, chance: Callable[[], float], store: TokenStore | None) -> Tokens | None:
+        if self.auth is None or not self.auth.needs_token:
+            return None
+        rule = Retrying(retry=self.retry, budget=RetryBudget(self.retry), chance=chance)
+        return Tokens(self.auth, retried(observed(end, None, clock), rule, clock), clock, store)
+
+    def _wire(self, base: str) -> Wire:
+        return Wire(
+            home_host=urlsplit(base).hostname or "",
+            connect=self.timeout.connect,
+            read=self.timeout.read,
+            total=self.timeout.total,
+            max_body=self.max_body,
+            max_ratio=self.max_ratio,
+            connections=self.connections,
+        )
+
+    def _secrets(self, keeper: Tokens | None) -> Iterator[Secret]:
+        yield from secrets_in([self.headers, self.params, self.auth])
+        token = keeper.current if keeper else None
+        if token is not None:
+            yield from secrets_in([token.access, token.refresh])
+
+
+def _revealed(texts: dict[str, str | Reference | Secret]) -> dict[str, str | Secret]:
+    return {name: text if isinstance(text, Secret) else reveal(text) for name, text in texts.items()}
+
+
+def secrets_in(value: Any) -> Iterator[Secret]:
+    """Every secret within a part, a list or a dictionary."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Part):
+        for name in type(value).model_fields:
+            yield from secrets_in(getattr(value, name))
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from secrets_in(inner)
+    elif isinstance(value, list | tuple | Token):
+        for inner in value if isinstance(value, list | tuple) else (value.access, value.refresh):
+            yield from secrets_in(inner)

@@ -1,0 +1,208 @@
+"""A request's way, as one list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from syncline.errors import BrokenBodyError, CircuitOpenError, DeferredError, RequestError, ServerError, TransportError
+from syncline.events import CircuitChanged, RequestSent, RetryScheduled, Waiting, emit
+from syncline.http.authorising import Authorising, authorised
+from syncline.http.limiting import WORTH_SAYING, Limiting, limited
+from syncline.http.send import Send
+from syncline.http.status import status_error
+from syncline.model import Clock, Request, Response
+from syncline.resilience import Again, Breaker, Retry, RetryBudget
+
+
+class Retrying(msgspec.Struct, frozen=True, kw_only=True):
+    retry: Retry
+    budget: RetryBudget
+    chance: Callable[[], float]
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the layers decide by, outermost first."""
+
+    retrying: Retrying
+    breaker: Breaker
+    limiting: Limiting
+    authorising: Authorising
+
+
+def layered(transport: Send, rules: Rules, clock: Clock) -> Send:
+    """The whole way of a request; read it from top to bottom. Why in this order: see docs/how-to/requests.md."""
+    way: list[tuple[Callable[[Send, Any, Clock], Send], Any]] = [
+        (retried, rules.retrying),
+        (guarded, rules.breaker),
+        (limited, rules.limiting),
+        (authorised, rules.authorising),
+        (decoded, None),
+        (observed, None),
+    ]
+    send = transport
+    for layer, rule in reversed(way):
+        send = layer(send, rule, clock)
+    return send
+
+
+def retried(send: Send, rule: Retrying, clock: Clock) -> Send:
+    """Send again where that helps and harms nobody; the last failure is raised with the number of attempts."""
+
+    async def sending(request: Request) -> Response:
+        rule.budget.earn()
+        while True:
+            response: Response | None = None
+            error: RequestError | None = None
+            try:
+                response = await send(request)
+                again = rule.retry.after_answer(request, response, clock.now(), rule.chance())
+            except RequestError as failure:
+                error = failure
+                again = rule.retry.after_error(request, failure, rule.chance())
+            if again is None or (again.spends and not rule.budget.spend(clock.monotonic())):
+                return _final(request, response, error, rule.retry, exhausted=again is not None)
+            if again.seconds > rule.retry.max_wait:
+                raise _deferred(request, response, again, clock)
+            emit(RetryScheduled(attempt=request.attempt + 1, seconds=again.seconds, reason=again.reason))
+            if again.seconds >= WORTH_SAYING:
+                until = clock.now() + timedelta(seconds=again.seconds)
+                emit(Waiting(seconds=again.seconds, reason=again.reason, until=until))
+            await clock.sleep(again.seconds)
+            request = msgspec.structs.replace(request, attempt=request.attempt + 1)
+
+    return sending
+
+
+def _final(
+    request: Request, response: Response | None, error: RequestError | None, retry: Retry, *, exhausted: bool
+) -> Response:
+    """An answer that is nobody's failure is given back; a failure that was worth attempts is raised."""
+    if error is None:
+        assert response is not None
+        if response.status < 400 or response.status not in retry.statuses:
+            return response
+        error = status_error(request, response, attempts=request.attempt)
+    elif error.retryable and "attempts" not in error.where:
+        error.at(attempts=request.attempt)
+    if exhausted:
+        error.cause = f"not repeated: the retry budget of {retry.budget:.0%} of the requests is used up"
+    raise error
+
+
+def _deferred(request: Request, response: Response | None, again: Again, clock: Clock) -> DeferredError:
+    until = clock.now() + timedelta(seconds=again.seconds)
+    return DeferredError(
+        f"{request.shown} asks to come back at {until:%Y-%m-%d %H:%M:%S} UTC",
+        until=until,
+        status=response.status if response else None,
+        retry_after=again.seconds,
+        evidence=f"{again.reason}: {again.seconds:.0f} s",
+        hint="run again then, the checkpoint is kept; or raise retry.max_wait to wait within the run",
+        request_id=response.request_id if response else None,
+    )
+
+
+def guarded(send: Send, breaker: Breaker, clock: Clock) -> Send:
+    """Send nothing while the circuit is open, and one probe when its time has come."""
+
+    async def sending(request: Request) -> Response:
+        before = breaker.state
+        ticket = breaker.admit(clock.monotonic())
+        if ticket is None:
+            raise _open(request, breaker, clock)
+        _tell(before, breaker)
+        before = breaker.state
+        try:
+            response = await send(request)
+        except (TransportError, BrokenBodyError, ServerError) as error:
+            if "attempts" in error.where:  # the token endpoint's failure, not this API's
+                breaker.abandoned(ticket)
+            else:
+                breaker.failed(ticket, clock.monotonic(), error.what)
+                _tell(before, breaker)
+            raise
+        except BaseException:
+            breaker.abandoned(ticket)
+            raise
+        if response.status >= 500:
+            breaker.failed(ticket, clock.monotonic(), f"{request.shown} answered {response.status}")
+        else:
+            breaker.succeeded(ticket)
+        _tell(before, breaker)
+        return response
+
+    return sending
+
+
+def _tell(before: str, breaker: Breaker) -> None:
+    if breaker.state != before:
+        emit(CircuitChanged(state=breaker.state, reason=breaker.last_failure))
+
+
+def _open(request: Request, breaker: Breaker, clock: Clock) -> CircuitOpenError:
+    seconds = breaker.opens_in(clock.monotonic())
+    moment = f"the next probe goes in {seconds:.0f} s" if seconds else "one probe is under way"
+    return CircuitOpenError(
+        f"{request.shown} was not sent: the circuit is open; {moment}",
+        retry_after=seconds,
+        evidence=f"last failure: {breaker.last_failure}",
+        cause=f"the API failed {breaker.rule.failures} times in a row, all attempts counted",
+        hint="run again when the API is well; the checkpoint is kept",
+    )
+
+
+def decoded(send: Send, rule: None, clock: Clock) -> Send:
+    """Read the document of a successful answer within the attempt, so that a broken one is asked for again."""
+
+    async def sending(request: Request) -> Response:
+        response = await send(request)
+        if request.decode is None or not 200 <= response.status < 300:
+            return response
+        try:
+            return msgspec.structs.replace(response, document=request.decode(response))
+        except RequestError as error:
+            raise error.at(request=request.shown, request_id=response.request_id) from None
+
+    return sending
+
+
+def observed(send: Send, rule: None, clock: Clock) -> Send:
+    """Tell whoever listens about each attempt and its answer."""
+
+    async def sending(request: Request) -> Response:
+        began = clock.monotonic()
+        url = request.url.partition("?")[0]
+        try:
+            response = await send(request)
+        except RequestError as error:
+            seconds = clock.monotonic() - began
+            emit(
+                RequestSent(
+                    method=request.method,
+                    url=url,
+                    status=error.status or 0,
+                    attempt=request.attempt,
+                    seconds=seconds,
+                    size=0,
+                    error=error.what,
+                )
+            )
+            raise
+        emit(
+            RequestSent(
+                method=request.method,
+                url=url,
+                status=response.status,
+                attempt=request.attempt,
+                seconds=clock.monotonic() - began,
+                size=len(response.body),
+                request_id=response.request_id,
+            )
+        )
+        return response
+
+    return sending
