@@ -97,7 +97,9 @@ class _TextRule:
             return Reference(value)
         if self.secret:
             raise PydanticCustomError(
-                LITERAL_SECRET, "a secret stands in the file; move it to the environment and write ${{NAME}} here", {}
+                LITERAL_SECRET,
+                "a secret stands in the file; move it to the environment and write {example} here",
+                {"example": "${NAME}"},
             )
         return value
 

@@ -6,7 +6,15 @@ import re
 import string
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from syncline.model import Duration, Part, PathError, Text, parse_path
@@ -33,6 +41,7 @@ KeyFields = Annotated[
     tuple[RecordPath, ...],
     BeforeValidator(_key_fields),
     PlainSerializer(lambda key: key[0] if len(key) == 1 else list(key)),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 OnStatus = Literal["ignore", "fail", "retry"]
 
@@ -61,12 +70,14 @@ class Incremental(Part):
             )
         fields = [name for _, name, _, _ in string.Formatter().parse(self.template) if name is not None]
         if fields != ["cursor"]:
-            raise PydanticCustomError("incremental", "template must hold {{cursor}} once", {})
+            raise PydanticCustomError("incremental", "template must hold {example} once", {"example": "{cursor}"})
         return self
 
 
 class Parent(Part):
     """Read this stream once for every record of another."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     stream: str = Field(description="The other stream's name")
     key: RecordPath = Field(description="Path to the value in its records: id")
@@ -75,6 +86,8 @@ class Parent(Part):
 
 class Partitions(Part):
     """Read this stream once for every value."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     param: str | None = Field(default=None, description="Query parameter that carries the value: region")
     as_: str | None = Field(default=None, alias="as", description="Name for it in path and mapping; default: param")

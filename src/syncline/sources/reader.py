@@ -12,7 +12,7 @@ from syncline.errors import ClientError, PaginationError, PlanError, RequestErro
 from syncline.events import Noticed, emit
 from syncline.http import Client
 from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Response, compile_path, reveal
-from syncline.pagination import Answer, Position, Watch
+from syncline.pagination import Answer, GraphQLConnection, Position, Watch
 from syncline.sources.answer import records_of
 from syncline.sources.cursor import CursorTracker, earlier
 from syncline.sources.endpoint import PLACEHOLDER, Endpoint, Parent
@@ -232,8 +232,8 @@ class Reader:
         )
 
     def _records_path(self, endpoint: Endpoint, response: Response) -> str | None:
-        if endpoint.records is None and endpoint.pagination.kind == "graphql":
-            connection = str(getattr(endpoint.pagination, "connection", "."))
+        if endpoint.records is None and isinstance(endpoint.pagination, GraphQLConnection):
+            connection = endpoint.pagination.connection
             has_nodes = compile_path(f"{connection}.nodes")(response.document) is not MISSING
             return f"{connection}.nodes" if has_nodes else f"{connection}.edges[*].node"
         return endpoint.records

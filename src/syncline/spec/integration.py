@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from syncline.destinations import Target
-from syncline.mapping import MappingField
+from syncline.mapping import Mapping
 from syncline.model import Part, Ratio, Text, part_field
 from syncline.sources import Endpoint
 
@@ -31,6 +31,19 @@ def _schedule(value: Any) -> Any:
             {"value": repr(value)},
         )
     return value
+
+
+_SCHEDULE_SCHEMA = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {"cron": {"type": "string", "description": "Five fields: */15 * * * *"}},
+            "required": ["cron"],
+            "additionalProperties": False,
+        },
+    ]
+}
 
 
 def _volume(value: Any) -> Any:
@@ -63,7 +76,7 @@ class Stream(Endpoint):
     where: dict[str, Any] = Field(
         default={}, description="Keep only records with this value (or one of these values) at this path"
     )
-    mapping: MappingField = Field(default=None, description="Which fields the rows have and where they come from")
+    mapping: Mapping | None = Field(default=None, description="Which fields the rows have and where they come from")
     into: Target = Field(default=Target(), description="Where the rows go and how they are written")
     on_reject: OnReject = Field(default=OnReject(), description="What to make of records that do not become rows")
 
@@ -78,7 +91,7 @@ class Integration(Part):
     )
     description: str | None = Field(default=None, description="One sentence for people")
     direction: Literal["one-way"] = Field(default="one-way", description="Which way the data goes")
-    schedule: Annotated[str, BeforeValidator(_schedule)] | None = Field(
+    schedule: Annotated[str, BeforeValidator(_schedule), WithJsonSchema(_SCHEDULE_SCHEMA)] | None = Field(
         default=None, description="When to run: every 15 minutes · daily at 02:00 Europe/Paris · cron: */15 * * * *"
     )
     volume: Annotated[str, BeforeValidator(_volume)] | None = Field(

@@ -24,8 +24,9 @@ def key_columns(stream: Stream) -> tuple[str, ...]:
         return stream.primary_key
     columns = []
     for path in stream.primary_key:
-        column = stream.mapping.column_of(path)
-        if column is None:
+        from_path = [field.target for field in stream.mapping.fields if field.source == path and field.each is None]
+        named_alike = [target for target in stream.mapping.targets if target == path]
+        if not from_path and not named_alike:
             raise MissingKey(path)
-        columns.append(column)
+        columns.append((from_path or named_alike)[0])
     return tuple(columns)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from syncline.model import Part
 from syncline.model.names import did_you_mean
+from syncline.pagination import Unpaged
 from syncline.spec.integration import Integration, Stream
 from syncline.spec.keys import MissingKey, key_columns
 from syncline.spec.mistakes import Path
@@ -52,7 +53,7 @@ def _lint_stream(stream: Stream) -> Iterator[tuple[Path, str]]:
                 key_columns(stream)
             except MissingKey as missing:
                 yield ("mapping",), f"the key {missing.path!r} is not among the mapped fields; add {missing.suggestion}"
-    if stream.single and stream.pagination.kind != "none":
+    if stream.single and not isinstance(stream.pagination, Unpaged):
         yield ("pagination",), "a stream of a single record has no pages; remove pagination or single"
     if stream.body is not None and stream.method == "GET":
         yield ("body",), "a GET has no body; set method: POST, and repeatable: true if it only reads"

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from syncline.errors import Mistake, SpecError
-from syncline.model import Part, kinds
+from syncline.model import kinds
 from syncline.spec.integration import Integration
 from syncline.spec.lint import lint_integration
 from syncline.spec.mistakes import mistakes_in
@@ -130,11 +130,7 @@ class _FieldNames:
                 if step in (name, field.alias)
             ]
             found = [part for annotation in annotations for part in _parts_in(annotation)]
-            models = found or self._by_kind(value) or models
-            if Part in models:
-                models = self._by_kind(value)
-        if not models:
-            models = self._by_kind(value)
+            models = self._by_kind(value) or found
         return [field.alias or name for model in models for name, field in model.model_fields.items()]
 
     @staticmethod

@@ -34,8 +34,12 @@ def mistakes_in(errors: Sequence[Mapping[str, Any]], fields_at: Any) -> Iterator
     `errors` are pydantic's; those of a part within a part are unfolded. `fields_at` gives the known field names at a path.
     """
     found: dict[tuple[Path, str], None] = {}
-    for path, error in _unfold(errors, ()):
-        found[(path, _sentence(path, error, fields_at))] = None
+    unfolded = list(_unfold(errors, ()))
+    for path, error in unfolded:
+        # a list counts its good items only: with a mistake in one it would be called empty as well
+        within = any(len(other) > len(path) and other[: len(path)] == path for other, _ in unfolded)
+        if error["type"] != "too_short" or not within:
+            found[(path, _sentence(path, error, fields_at))] = None
     yield from found
 
 

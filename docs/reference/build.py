@@ -1,0 +1,141 @@
+"""Writes the reference pages out of the code: `make docs`. A test fails when a page and the code disagree."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+import syncline
+from syncline.model import kinds
+from syncline.spec import Integration, json_schema
+
+HERE = Path(__file__).parent
+FAMILIES = {
+    "source": "Sources",
+    "auth": "Authentication",
+    "pagination": "Pagination",
+    "destination": "Destinations",
+}
+
+
+def integration_file() -> str:
+    """Every key of the file, from the JSON Schema."""
+    schema = json_schema()
+    definitions = schema["definitions"]
+    lines = [
+        "# Reference: the integration file",
+        "",
+        "Made from the models by `make docs`; the same text stands in the JSON Schema (`syncline schema`).",
+        "",
+        "## The whole",
+        "",
+        *_table(schema),
+    ]
+    inner = [name for name in definitions if "." not in name]
+    for family, title in FAMILIES.items():
+        lines += [f"## {title}", ""]
+        for name, part in kinds(family).items():
+            lines += [f"### `kind: {name}`", "", _first_sentence(part), ""]
+            lines += _table(definitions[f"{family}.{name}"])
+    lines += ["## Blocks", ""]
+    for name in inner:
+        definition = definitions[name]
+        lines += [f"### {name}", ""]
+        if definition.get("description"):
+            lines += [definition["description"].split("\n\n")[0].replace("\n", " "), ""]
+        lines += _table(definition)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(schema: dict[str, Any]) -> list[str]:
+    required = schema.get("required", [])
+    rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in schema.get("properties", {}).items():
+        default = "required" if name in required else _code(field.get("default")) if "default" in field else ""
+        if name == "kind" and "const" in field:
+            default = "required"
+        rows.append(f"| `{name}` | {_type(field)} | {default} | {_cell(field.get('description', ''))} |")
+    return [*rows, ""]
+
+
+def _type(field: dict[str, Any]) -> str:
+    if "$ref" in field:
+        name = field["$ref"].rpartition("/")[2]
+        return name.partition(".")[2] and f"`{name.partition('.')[2]}`" or name
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "anyOf" in field:
+        names = dict.fromkeys(_type(option) for option in field["anyOf"] if option.get("type") != "null")
+        return " or ".join(names)
+    kind = field.get("type", "any")
+    if kind == "array":
+        return f"list of {_type(field['items'])}" if field.get("items") else "list"
+    if isinstance(kind, list):
+        return f"text like `{field['examples'][0]}`" if field.get("examples") else " or ".join(kind)
+    return {"string": "text", "object": "block", "boolean": "true or false", "integer": "whole number"}.get(kind, kind)
+
+
+def _code(value: Any) -> str:
+    if value is None or value in ({}, [], ""):
+        return ""
+    return (
+        f"`{str(value).lower() if isinstance(value, bool) else value}`" if not isinstance(value, dict) else "see there"
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _first_sentence(part: type[BaseModel]) -> str:
+    return (inspect.getdoc(part) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def python() -> str:
+    """The public names, each with its signature's home and its first sentence."""
+    lines = [
+        "# Reference: Python",
+        "",
+        "Everything public, importable from `syncline`. Names are loaded when first used. Made by `make docs`.",
+        "",
+        "| name | from | what it is |",
+        "|---|---|---|",
+    ]
+    for name in syncline.__all__:
+        value = getattr(syncline, name)
+        home = getattr(value, "__module__", "").rpartition(".")[0] or "syncline"
+        lines.append(f"| `{name}` | `{_public_home(home)}` | {_cell(_first_sentence(value))} |")
+    return "\n".join(lines) + "\n"
+
+
+def _public_home(home: str) -> str:
+    parts = home.split(".")
+    return ".".join(parts[:2])
+
+
+def command_line() -> str:
+    """Every verb with its help text."""
+    table = importlib.import_module("syncline.cli.table")
+    return str(table.reference())
+
+
+PAGES = {"integration-file.md": integration_file, "python.md": python, "command-line.md": command_line}
+
+
+def main() -> int:
+    assert Integration is not None
+    for name, page in PAGES.items():
+        HERE.joinpath(name).write_text(page(), encoding="utf-8")
+        sys.stdout.write(f"wrote docs/reference/{name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
