@@ -142,3 +142,13 @@ def test_a_manager_can_be_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(AuthError, match="upper has nothing") as caught:
         resolve(make(auth={"key": "${upper:nothing}"}), {}, tmp_path)
     assert caught.value.hint == "ask for something"
+
+
+def test_values_become_known_to_the_redactor_but_bare_addresses_do_not(tmp_path: Path) -> None:
+    known = Redactor()
+    values = {"HOST": "http://127.0.0.1:8080", "KEY": "canary-value", "HOOK": "https://hooks.example/T0/canary"}
+    api = make(url="${HOST}/v2", auth={"key": "Token ${KEY}"}, headers={"hook": "${HOOK}"})
+    done = resolve(api, values, tmp_path, known=known)
+    assert reveal(done.url) == "http://127.0.0.1:8080/v2"
+    assert known.text("http://127.0.0.1:8080/v2 canary-value") == "http://127.0.0.1:8080/v2 ***"
+    assert known.text("POST https://hooks.example/T0/canary") == "POST ***"

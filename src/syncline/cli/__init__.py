@@ -1,0 +1,45 @@
+"""The command line: words in, exit codes out. Importing this imports nothing else, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+VERSION = "0.1.0"  # as in pyproject.toml; to ask the package's metadata costs more than all the rest of --version
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit code; the process's own words where none are given."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except SystemExit as leaving:  # argparse, after it has printed a verb's help
+        return leaving.code if isinstance(leaving.code, int) else 1
+    except BaseException as problem:
+        from syncline.cli.door import tell  # late, like all here: each way pays for its own imports alone
+
+        return tell(problem, json="--json" in words, debug="--debug" in words)
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        from syncline.cli.table import overview
+
+        print(overview())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"syncline {VERSION}")
+        return 0
+    from importlib import import_module
+
+    from syncline.cli.words import parse
+
+    verb, arguments = parse(words)
+    return int(import_module(f"syncline.cli.verbs.{verb.name}").main(arguments))

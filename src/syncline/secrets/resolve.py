@@ -15,6 +15,9 @@ from syncline.model.text import REFERENCE
 from syncline.secrets.managers import PLANNED, Missing, Surroundings, schemes
 from syncline.secrets.redactor import Redactor, redactor
 
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/?")
+"""An API's bare address is no secret, and without it no error about the API could be understood."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 T = TypeVar("T")
@@ -24,7 +27,7 @@ def resolve(part: T, environment: Mapping[str, str], folder: Path, *, known: Red
     """The same tree with a Secret in place of every Reference; what has none is returned as it is.
 
     `folder` is where the integration file lies: its `.env` and relative `${file:…}` paths are found there. Values are taken
-    as they are: a `${…}` within one stays text. Every value becomes known to the redactor.
+    as they are: a `${…}` within one stays text. Every value but a bare address becomes known to the redactor.
     Raises SpecError for references that cannot be meant, and AuthError naming everything that has no value.
     """
     lookup = _Lookup(Surroundings(environment, folder))
@@ -33,12 +36,11 @@ def resolve(part: T, environment: Mapping[str, str], folder: Path, *, known: Red
             lookup.find(name, path)
     lookup.complain()
     for value in lookup.values.values():
-        known.add(value)
+        if not _ORIGIN.fullmatch(value):
+            known.add(value)
 
     def reveal(reference: Reference) -> Secret:
-        value = REFERENCE.sub(lambda match: lookup.values[match[1]], reference.text)
-        known.add(value)
-        return Secret(value)
+        return Secret(REFERENCE.sub(lambda match: lookup.values[match[1]], reference.text))
 
     return _replace(part, reveal)  # type: ignore[no-any-return]
 

@@ -1,0 +1,105 @@
+"""What a run did, for people: the account, what the API threw, and where the data is now."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from syncline.cli.door import block, redacted_error, redacted_text
+from syncline.cli.paint import Paint, aligned, printable
+from syncline.cli.progress import span
+from syncline.engine import Conduct, Report
+from syncline.errors import SynclineError
+from syncline.spec import Integration
+
+_MARKS = {"done": "✓", "partial": "◐", "deferred": "◷", "interrupted": "■"}
+_COUNTS = ("read", "written", "unchanged", "rejected", "filtered")
+
+
+def summary(report: Report, brush: Paint) -> list[str]:
+    """One table row a stream, whose counts add up, and one line of what passed between us and the API."""
+    mark = _MARKS.get(report.status, "✗")
+    colour = {"✓": brush.good, "✗": brush.bad}.get(mark, brush.warn)
+    title = f"{colour(mark)} {brush.bold(report.integration)} {report.status} in {span(report.seconds)}"
+    lines = [f"{title}  {brush.dim(f'run {report.run_id}')}", ""]
+    rows = [["stream", "mode", *_COUNTS, "", ""]]
+    for stream in report.streams:
+        account = stream.account
+        mode = f"{stream.sync_mode}{', resumed' if stream.resumed else ''}"
+        ending = "" if stream.status == "done" else stream.status
+        rows.append(
+            [stream.name, mode, *(f"{getattr(account, name):,}" for name in _COUNTS), _check(account.adds_up), ending]
+        )
+    lines += aligned(rows, right=frozenset(range(2, 7)), brush=brush)
+    lines += ["", f"  {brush.dim('api')}    {conduct_line(report.conduct)}"]
+    for stream in report.streams:
+        lines += [
+            f"  {brush.dim('note')}   {printable(redacted_text(f'{stream.name}: {note}'))}"
+            for note in stream.notices[:3]
+        ]
+    if report.until:
+        lines.append(
+            f"  {brush.dim('until')}  {report.until:%Y-%m-%d %H:%M:%S} UTC: run again then; it goes on from here"
+        )
+    return lines
+
+
+def _check(adds_up: bool) -> str:
+    return "= adds up" if adds_up else "≠ does not add up: please report this"
+
+
+def conduct_line(conduct: Conduct) -> str:
+    """`27 requests · 3 retries · 1 × 429 · 1 × 5xx · 2 broken · 2 tokens · waited 1.2 s`."""
+    parts = [
+        _many(conduct.requests, "request"),
+        _many(conduct.retries, "retry", "retries"),
+        f"{conduct.rate_limited} × 429",
+        f"{conduct.server_errors} × 5xx",
+        f"{conduct.broken} broken",
+        f"{_many(conduct.tokens, 'token')} obtained",
+    ]
+    if conduct.waited >= 0.1:
+        parts.append(f"waited {span(conduct.waited)}")
+    return " · ".join(parts)
+
+
+def _many(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def reported_block(error: dict[str, Any], *, colour: bool) -> str:
+    """The error that a report holds as data, as the block that people know."""
+    told = type("Told", (SynclineError,), {"code": str(error["code"])})
+    fields = {name: error.get(name) for name in ("hint", "evidence", "cause")}
+    where = {name: value for name, value in error.get("where", {}).items() if name not in ("what", *fields)}
+    return block(redacted_error(told(str(error["what"]), **fields, **where)), colour=colour)
+
+
+def ways_to_look(integration: Integration) -> list[str]:
+    """Commands that show the data, where the destination says openly where it is."""
+    data = integration.destination.to_data()
+    url = str(data.get("url", ""))
+    if url.startswith("sqlite:///") and "${" not in url:
+        tables = [stream.into.table or stream.name for stream in integration.streams]
+        return [look_into_sqlite(url.removeprefix("sqlite:///"), first_rows(table)) for table in tables[:3]]
+    path = str(data.get("path", ""))
+    if path and "${" not in path:
+        return [f"ls -l {shlex.quote(path)}"]
+    return []
+
+
+def first_rows(table: str, *, order: str = "") -> str:
+    """A query for a person to run."""
+    name = table if table.isidentifier() else '"' + table.replace('"', '""') + '"'
+    return f"SELECT * FROM {name}{order} LIMIT 5"  # noqa: S608 – shown, never run by us
+
+
+def look_into_sqlite(path: str, query: str) -> str:
+    """A command that runs a query: with sqlite3 where it is installed, else with Python alone."""
+    if shutil.which("sqlite3"):
+        return f"sqlite3 -box {shlex.quote(path)} {shlex.quote(query)}"
+    program = f"import sqlite3; [print(*row) for row in sqlite3.connect({str(Path(path))!r}).execute({query!r})]"
+    return f"{shlex.quote(Path(sys.executable).name)} -c {shlex.quote(program)}"

@@ -1,0 +1,202 @@
+"""What a run is doing just now, for people who wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from syncline import events
+from syncline.cli.door import as_json, redacted_text
+from syncline.cli.paint import is_terminal, printable
+from syncline.model import Clock
+
+EVERY = 10.0
+"""Seconds from one line to the next where there is no terminal."""
+WORTH_SAYING = 5.0
+"""Waits longer than this say why and until when."""
+RATE_WINDOW = 10.0
+
+_FACES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+class Progress:
+    """Listens to a run and knows how far it is. Seconds are those of the given clock."""
+
+    def __init__(self, clock: Clock, on_wait: Callable[[], None] | None = None) -> None:
+        self._clock = clock
+        self._on_wait = on_wait
+        self._recent: deque[tuple[float, int]] = deque()
+        self._waiting: events.Waiting | None = None
+        self._waiting_until = 0.0
+        self.began = clock.monotonic()
+        self.scope = events.scope()
+        self.records = 0
+        self.page = 0
+        self.total: int | None = None
+        self.cursor: str | None = None
+        self.rejected = 0
+
+    def __call__(self, scope: events.Scope, event: events.Event) -> None:
+        if isinstance(event, events.StreamStarted):
+            self.scope, self.cursor = scope, event.cursor
+            self.records = self.page = self.rejected = 0
+            self.total = None
+            self._recent.clear()
+        elif isinstance(event, events.PageRead):
+            self.page, self.total = event.number, event.total
+            self.records += event.records
+            self._recent.append((self._clock.monotonic(), event.records))
+        elif isinstance(event, events.BatchWritten):
+            self.cursor = event.cursor or self.cursor
+            self.rejected += event.rejected
+        elif isinstance(event, events.Waiting):
+            self._wait(event)
+        elif isinstance(event, events.RetryScheduled):
+            until = datetime.fromtimestamp(self._clock.now().timestamp() + event.seconds, UTC)
+            self._wait(events.Waiting(seconds=event.seconds, reason=event.reason, until=until))
+        elif isinstance(event, events.RequestSent):
+            self._waiting = None
+
+    def _wait(self, event: events.Waiting) -> None:
+        ends = self._clock.monotonic() + event.seconds
+        if event.seconds <= WORTH_SAYING or (self._waiting is not None and ends <= self._waiting_until):
+            return
+        self._waiting, self._waiting_until = event, ends
+        if self._on_wait:
+            self._on_wait()
+
+    @property
+    def waiting(self) -> str | None:
+        """Why nothing is happening and until when, where that takes longer than five seconds."""
+        if self._waiting is None or self._clock.monotonic() >= self._waiting_until:
+            return None
+        return f"{self._waiting.reason}, until {self._waiting.until.astimezone(UTC):%H:%M:%S} UTC"
+
+    @property
+    def waiting_seconds(self) -> float:
+        return max(0.0, self._waiting_until - self._clock.monotonic())
+
+    @property
+    def rate(self) -> float:
+        """Records a second, over the last ten."""
+        now = self._clock.monotonic()
+        while self._recent and self._recent[0][0] < now - RATE_WINDOW:
+            self._recent.popleft()
+        passed = min(now - self.began, RATE_WINDOW)
+        return sum(count for _, count in self._recent) / passed if passed > 0 else 0.0
+
+    @property
+    def lag(self) -> float | None:
+        """Seconds from the newest record's cursor to now, where the cursor is a time."""
+        try:
+            moment = datetime.fromisoformat(str(self.cursor))
+        except ValueError:
+            return None
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        return max(0.0, (self._clock.now() - moment).total_seconds())
+
+    def data(self) -> dict[str, Any]:
+        """How far the run is, for one line."""
+        lag = self.lag
+        fields = {
+            "time": self._clock.now().isoformat(timespec="seconds"),
+            "event": "progress",
+            "run_id": self.scope.run_id,
+            "integration": self.scope.integration,
+            "stream": self.scope.stream,
+            "records": self.records,
+            "rate": round(self.rate, 1),
+            "page": self.page,
+            "total": self.total,
+            "rejected": self.rejected or None,
+            "lag": None if lag is None else round(lag),
+            "waiting": self.waiting,
+        }
+        return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+@asynccontextmanager
+async def showing(stream: TextIO, clock: Clock, *, json: bool = False) -> AsyncIterator[events.Listener]:
+    """Show progress on `stream` while the context is open: live on a terminal, else one line every ten seconds."""
+    if is_terminal(stream):
+        async with _live(stream, clock) as listener:
+            yield listener
+        return
+    write = stream.write
+
+    def line() -> None:
+        write(as_json(progress.data()) if json else logfmt(progress.data()))
+        stream.flush()
+
+    progress = Progress(clock, on_wait=line)
+    beating = asyncio.create_task(_beat(clock, line))
+    try:
+        yield progress
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+async def _beat(clock: Clock, line: Callable[[], None]) -> None:
+    while True:
+        await clock.sleep(EVERY)
+        line()
+
+
+def logfmt(data: dict[str, Any]) -> str:
+    """`name=value` pairs, values with spaces in quotes."""
+    pairs = []
+    for name, value in data.items():
+        text = printable(redacted_text(str(value))).replace("\n", " ")
+        quoted = '"' + text.replace('"', "'") + '"'
+        pairs.append(f"{name}={quoted if ' ' in text or '=' in text or not text else text}")
+    return " ".join(pairs) + "\n"
+
+
+@asynccontextmanager
+async def _live(stream: TextIO, clock: Clock) -> AsyncIterator[events.Listener]:
+    # late: rich costs a tenth of a second, which only people at a terminal should pay
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    progress = Progress(clock)
+
+    def render() -> Text:
+        face = _FACES[int(clock.monotonic() * 8) % len(_FACES)]
+        text = Text(f"  {face} ", style="cyan")
+        text.append(f"{printable(progress.scope.stream or 'starting'):<12}", style="bold")
+        text.append(f" {sentence(progress)}")
+        if progress.waiting:
+            text.append(
+                f"\n    waiting {progress.waiting_seconds:.0f} s: {printable(redacted_text(progress.waiting))}",
+                "yellow",
+            )
+        return text
+
+    with Live(get_renderable=render, console=Console(file=stream), refresh_per_second=8, transient=True):
+        yield progress
+
+
+def sentence(progress: Progress) -> str:
+    """`1,500 of 5,000 records · 150/s · page 6 · data up to 3 min ago`."""
+    of = f" of {progress.total:,}" if progress.total else ""
+    parts = [f"{progress.records:,}{of} records", f"{progress.rate:,.0f}/s", f"page {progress.page}"]
+    if progress.rejected:
+        parts.append(f"{progress.rejected:,} rejected")
+    if (lag := progress.lag) is not None:
+        parts.append(f"data up to {span(lag)} ago")
+    return " · ".join(parts)
+
+
+def span(seconds: float) -> str:
+    """A duration as people say it: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 days`."""
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"

@@ -1,0 +1,42 @@
+"""The verbs: the one table that help and dispatch are made of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_WORDS = "syncline VERB [FILE] [options]        syncline VERB --help says more"
+_CODES = """\
+Exit codes  0 done · 1 failed · 2 usage or file mistake · 3 plan has changes · 4 credentials · 5 partial
+            6 deferred by the API · 7 destination · 75 another runner holds it · 130 interrupted"""
+
+
+class Verb(NamedTuple):
+    """One verb; its module is `syncline.cli.verbs.<name>` with `main(arguments) -> int`, imported when it is run."""
+
+    name: str
+    group: str
+    line: str
+
+
+FIRST, BUILD, OPERATE = "First steps", "Build", "Run"
+
+VERBS = (
+    Verb("demo", FIRST, "a practice API synced into SQLite, faults on the way; no account, no network"),
+    Verb("check", BUILD, "find every mistake in integration files, each with its line and column"),
+    Verb("preview", BUILD, "a few records beside what becomes of them; writes nothing"),
+    Verb("plan", BUILD, "what a run would ask for and change; writes nothing"),
+    Verb("schema", BUILD, "the JSON Schema of integration files, for editors"),
+    Verb("run", OPERATE, "sync: from where the last run ended to what is there now"),
+    Verb("status", OPERATE, "when each stream last ran, how far it is and what it could not take"),
+    Verb("state", OPERATE, "show, reset or rewind how far a stream is"),
+    Verb("rejects", OPERATE, "list, show, retry or drop records that did not become rows"),
+)
+
+
+def overview() -> str:
+    """The help of the whole, in one screen."""
+    lines = ["syncline: API integrations from one file", "", f"  {_WORDS}"]
+    for group in (FIRST, BUILD, OPERATE):
+        lines += ["", group, *(f"  {verb.name:<10}{verb.line}" for verb in VERBS if verb.group == group)]
+    lines += ["", "Every verb  --json (results on stdout, logs on stderr) · --debug (tracebacks)", _CODES]
+    return "\n".join(lines)

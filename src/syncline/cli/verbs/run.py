@@ -1,0 +1,95 @@
+"""`syncline run`: one sync, watched, stopped in good order where somebody asks for it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+from syncline import events
+from syncline.cli.account import reported_block, summary, ways_to_look
+from syncline.cli.door import as_json
+from syncline.cli.paint import is_terminal, paint, printable
+from syncline.engine import Report, arun
+from syncline.model import SystemClock
+from syncline.spec import load
+
+PATIENCE = 8.0
+"""Seconds from the wish to stop to being stopped, checkpoint or not."""
+
+
+def main(arguments: argparse.Namespace) -> int:
+    report = asyncio.run(_run(arguments))
+    if arguments.json:
+        sys.stdout.write(as_json(report.to_data()))
+        return report.exit_code
+    print("\n".join(summary(report, paint(sys.stdout))))
+    if report.status == "done":
+        brush = paint(sys.stdout)
+        for command in ways_to_look(load(Path(arguments.file))):
+            print(f"  {brush.dim('look')}   {printable(command)}")
+    sys.stdout.flush()
+    if report.error is not None:
+        sys.stderr.write("\n" + reported_block(report.error, colour=paint(sys.stderr).on) + "\n")
+    return report.exit_code
+
+
+async def _run(arguments: argparse.Namespace) -> Report:
+    clock = SystemClock()
+    listeners: list[events.Listener] = []
+    logs = arguments.log_format != "none"
+    if logs:
+        from syncline.cli.logs import log_listener  # late: structlog takes longer to import than a small run lasts
+
+        listeners.append(log_listener(arguments.log_format, arguments.log_level, sys.stderr))
+    async with AsyncExitStack() as stack:
+        if not arguments.no_progress and not (logs and is_terminal(sys.stderr)):
+            from syncline.cli.progress import showing
+
+            as_lines = arguments.json or arguments.log_format == "json"
+            listeners.append(await stack.enter_async_context(showing(sys.stderr, clock, json=as_lines)))
+        with stopping() as stop:
+            return await arun(
+                arguments.file,
+                streams=arguments.stream,
+                full=arguments.full,
+                limit=arguments.limit,
+                clock=clock,
+                listeners=listeners,
+                stop=stop,
+            )
+
+
+@contextmanager
+def stopping() -> Iterator[asyncio.Event]:
+    """An event that Ctrl-C and SIGTERM set; asked twice, or after eight seconds, the task is cancelled instead."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def wish() -> None:
+        if stop.is_set():
+            task.cancel()
+            return
+        stop.set()
+        timers.append(loop.call_later(PATIENCE, task.cancel))
+
+    timers: list[asyncio.TimerHandle] = []
+    known = (signal.SIGINT, signal.SIGTERM)
+    try:
+        for number in known:
+            loop.add_signal_handler(number, wish)
+    except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt there
+        known = ()  # type: ignore[assignment]
+    try:
+        yield stop
+    finally:
+        for timer in timers:
+            timer.cancel()
+        for number in known:
+            loop.remove_signal_handler(number)

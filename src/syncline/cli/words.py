@@ -1,0 +1,157 @@
+"""The words each verb takes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from syncline.cli.table import VERBS, Verb
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong the way all of Syncline does."""
+
+    def error(self, message: str) -> NoReturn:
+        from syncline.errors import UsageError  # late: only a mistake needs it
+
+        raise UsageError(message, hint=f"{self.prog} --help")
+
+
+def _file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the integration file")
+
+
+def _streams(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stream", action="append", metavar="NAME", help="only this stream (may be repeated)")
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dir", default="demo", metavar="FOLDER", help="where to put its files (default: demo)")
+    parser.add_argument("--orders", type=_count, default=5_000, metavar="N", help="orders in the shop (default: 5000)")
+    parser.add_argument("--seed", type=int, default=7, help="the same seed, the same shop and the same faults")
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="FILE", help="integration files, or folders of them")
+
+
+def _preview(parser: argparse.ArgumentParser) -> None:
+    _file(parser)
+    _streams(parser)
+    parser.add_argument("-n", "--records", type=_count, default=5, metavar="N", help="records a stream (default: 5)")
+
+
+def _plan(parser: argparse.ArgumentParser) -> None:
+    _file(parser)
+    _streams(parser)
+    parser.add_argument("--full", action="store_true", help="as if nothing had been synced yet")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _plan(parser)
+    parser.add_argument("--limit", type=_count, metavar="N", help="stop each stream after about N records")
+    parser.add_argument("--no-progress", action="store_true", help="show nothing until the end")
+    _logging(parser)
+
+
+def _logging(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--log-format", choices=("json", "pretty", "none"), default="none", help="log to stderr")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+
+
+def _schema(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", metavar="PATH", help="write it to this file instead of stdout")
+
+
+def _status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="FILE", help="integration files, or folders of them")
+
+
+def _state(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", metavar="show|reset|rewind", required=True)
+    show = acts.add_parser("show", help="how far every stream is")
+    reset = acts.add_parser("reset", help="forget how far a stream is; the next run reads everything")
+    rewind = acts.add_parser("rewind", help="start the next run from an earlier cursor")
+    for act in (show, reset, rewind):
+        _file(act)
+        _streams(act)
+    rewind.add_argument(
+        "--to", required=True, metavar="CURSOR", help="the source's own value, such as 2026-11-01T00:00:00Z"
+    )
+
+
+def _rejects(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", metavar="list|show|retry|drop", required=True)
+    listing = acts.add_parser("list", help="records that did not become rows, with the reason")
+    show = acts.add_parser("show", help="one of them, whole")
+    retry = acts.add_parser("retry", help="map and write them again, after the mapping was mended")
+    drop = acts.add_parser("drop", help="give them up")
+    for act in (listing, show, retry, drop):
+        _file(act)
+    for act in (listing, retry, drop):
+        _streams(act)
+    listing.add_argument("-n", "--records", type=_count, default=20, metavar="N", help="at most so many (default: 20)")
+    listing.add_argument("--all", action="store_true", help="retried and dropped ones too")
+    show.add_argument("id", type=int, metavar="ID", help="its number")
+    for act in (retry, drop):
+        act.add_argument("--id", type=int, action="append", metavar="ID", help="only this one (may be repeated)")
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "demo": _demo,
+    "check": _check,
+    "preview": _preview,
+    "plan": _plan,
+    "schema": _schema,
+    "run": _run,
+    "status": _status,
+    "state": _state,
+    "rejects": _rejects,
+}
+
+
+def parse(words: Sequence[str]) -> tuple[Verb, argparse.Namespace]:
+    """The verb and its arguments. Raises UsageError, and SystemExit after a verb's help."""
+    verb = next((verb for verb in VERBS if verb.name == words[0]), None)
+    if verb is None:
+        raise _unknown(words[0])
+    parser = Parser(
+        prog=f"syncline {verb.name}", description=verb.line[0].upper() + verb.line[1:] + ".", allow_abbrev=False
+    )
+    ADD[verb.name](parser)
+    _everywhere(parser)
+    return verb, parser.parse_args(words[1:])
+
+
+def _everywhere(parser: argparse.ArgumentParser) -> None:
+    """`--json` and `--debug`, before and after the name of an act."""
+    parsers = [parser]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            parsers += action.choices.values()
+    for each in parsers:
+        default = False if each is parser else argparse.SUPPRESS
+        each.add_argument(
+            "--json", action="store_true", default=default, help="the result as one JSON object on stdout"
+        )
+        each.add_argument("--debug", action="store_true", default=default, help="tracebacks of errors")
+
+
+def _unknown(word: str) -> Exception:
+    # late: only a mistake needs them
+    from syncline.errors import UsageError
+    from syncline.model.names import did_you_mean
+
+    if word.startswith("-"):
+        return UsageError(
+            f"there is no option {word} before the verb", hint="syncline VERB FILE [options]; syncline --help"
+        )
+    hint = did_you_mean(word, (verb.name for verb in VERBS))
+    return UsageError(f"there is no verb {word!r}; {hint}", hint="syncline --help")
