@@ -29,7 +29,7 @@ class Shelf:
                 "id": number,
                 "title": f"Book {number}",
                 "price": "9.90",
-                "updated_at": f"2026-01-01T00:{number // 60:02}:{number % 60:02}Z",
+                "updated_at": f"2026-01-01T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}Z",
             }
             for number in range(1, books + 1)
         ]

@@ -22,7 +22,10 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?$")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_SEEN = 100_000
 
-Key = tuple[str, Any]
+Key = tuple[int, Any]
+"""What a cursor is, and its value: TEXT below NUMBER below MOMENT, so that a broken time among good ones never wins."""
+
+TEXT, NUMBER, MOMENT = 0, 1, 2
 
 
 def cursor_key(raw: Any) -> Key:
@@ -33,24 +36,22 @@ def cursor_key(raw: Any) -> Key:
     if isinstance(raw, bool) or raw is None:
         raise ValueError(f"{raw!r} is not a cursor")
     if isinstance(raw, int | Decimal | float):
-        return ("number", raw)
+        return (NUMBER, raw)
     text = str(raw)
     if match := _MOMENT.match(text):
-        year, month, day, hour, minute, second, fraction, zone = match.groups()
-        moment = datetime(
-            int(year), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59), tzinfo=UTC
-        )
+        *date, second, fraction, zone = match.groups()
+        try:
+            moment = datetime(*map(int, date), min(int(second or 0), 59), tzinfo=UTC)
+        except ValueError:
+            return (TEXT, text)
         leap = 1 if second == "60" else 0
         seconds = (moment - _EPOCH) // timedelta(seconds=1) + leap - _offset(zone)
-        return ("moment", seconds + (Decimal(f"0.{fraction}") if fraction else 0))
-    if match := _DAY.match(text):
-        return (
-            "moment",
-            (datetime(int(match[1]), int(match[2]), int(match[3]), tzinfo=UTC) - _EPOCH) // timedelta(seconds=1),
-        )
+        return (MOMENT, seconds + (Decimal(f"0.{fraction}") if fraction else 0))
+    if _DAY.match(text):
+        return cursor_key(f"{text}T00:00:00Z")
     if _NUMBER.match(text):
-        return ("number", Decimal(text))
-    return ("text", text)
+        return (NUMBER, Decimal(text))
+    return (TEXT, text)
 
 
 def _offset(zone: str | None) -> int:
@@ -69,8 +70,8 @@ def highest(values: Iterable[Any]) -> Any:
     if isinstance(first, str):
         size, ending = len(first), first[-6:] if first[-3:-2] == ":" and len(first) > 20 else first[-1:]
         alike = set(map(type, found)) == {str} and all(len(text) == size and text.endswith(ending) for text in found)
-        if alike and _MOMENT.match(first):
-            return max(found)
+        if alike and cursor_key(first)[0] == MOMENT and cursor_key(top := max(found))[0] == MOMENT:
+            return top
     elif set(map(type, found)) == {int}:
         return max(found)
     return max(found, key=cursor_key)
@@ -79,7 +80,7 @@ def highest(values: Iterable[Any]) -> Any:
 def earlier(raw: Any, incremental: Incremental) -> Any:
     """The cursor to ask from: `lookback` before the committed one, in the source's own spelling."""
     kind, value = cursor_key(raw)
-    if kind == "number":
+    if kind == NUMBER:
         steps = incremental.lookback_steps
         if incremental.lookback:
             # an epoch tells its unit by its magnitude: seconds until the year 5138, then milli- and microseconds
@@ -89,7 +90,7 @@ def earlier(raw: Any, incremental: Incremental) -> Any:
         return str(value - steps) if isinstance(raw, str) else raw - steps
     if not incremental.lookback:
         return raw
-    if kind == "text":
+    if kind == TEXT:
         raise SpecError(
             f"lookback cannot be taken off the cursor {str(raw)[:60]!r}, which is neither a time nor a number",
             hint=f"remove lookback from the stream's incremental block, or choose another cursor than {incremental.cursor}",
@@ -148,10 +149,10 @@ class CursorTracker:
         if self.bound is None:
             return False
         kind, value = cursor_key(raw)
-        if kind == "number" and 1e9 < abs(value) < 1e17:
+        if kind == NUMBER and 1e9 < abs(value) < 1e17:
             scale = 1 if value < 1e11 else 1_000 if value < 1e14 else 1_000_000
             return bool(self.bound[1] < Decimal(value) / scale) and not self._is_a_counter(value)
-        return kind == "moment" and bool(value > self.bound[1])
+        return kind == MOMENT and bool(value > self.bound[1])
 
     def _is_a_counter(self, value: Any) -> bool:
         # a number far from today's epoch, in whatever unit, is an id and not a time

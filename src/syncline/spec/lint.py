@@ -20,7 +20,8 @@ def lint_integration(integration: Integration) -> Iterator[tuple[Path, str]]:
         at: Path = ("streams", index)
         if names.index(stream.name) != index:
             yield (*at, "name"), f"there are two streams named {stream.name!r}; give each its own name"
-        yield from ((at + path, what) for path, what in _lint_stream(stream))
+        known = _known_names(stream, integration, frozenset())
+        yield from ((at + path, what) for path, what in _lint_stream(stream, known))
         yield from ((at + path, what) for path, what in _lint_parents(stream, integration))
         if misfit := _misfit(integration.source, stream):
             yield (*at, misfit.partition(" ")[0].partition(".")[0]), misfit
@@ -38,12 +39,21 @@ def _misfit(source: Part, stream: Stream) -> str | None:
     return judge(stream) if judge else None
 
 
-def _lint_stream(stream: Stream) -> Iterator[tuple[Path, str]]:
-    known = stream.context_names
+def _known_names(stream: Stream, integration: Integration, below: frozenset[str]) -> tuple[str, ...]:
+    """What a path may use: the names given by the stream's own parents and partitions, then those of its ancestors."""
+    names = stream.context_names
+    for parent in stream.parents:
+        for other in integration.streams:
+            if other.name == parent.stream and other.name not in below:
+                names += _known_names(other, integration, below | {stream.name})
+    return names
+
+
+def _lint_stream(stream: Stream, known: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     for name in stream.placeholders:
         if name not in known:
             yield ("path",), f"{{{name}}} is given by no parent and no partitions; {did_you_mean(name, known)}"
-    if len(set(known)) != len(known):
+    if len(set(stream.context_names)) != len(stream.context_names):
         yield ("parent",), "two parents or partitions go by the same name; change an 'as'"
     if stream.into.write == "upsert":
         if not stream.primary_key:
