@@ -39,9 +39,10 @@ def cursor_key(raw: Any) -> Key:
         return (NUMBER, raw)
     text = str(raw)
     if match := _MOMENT.match(text):
-        *date, second, fraction, zone = match.groups()
+        year, month, day, hour, minute, second, fraction, zone = match.groups()
         try:
-            moment = datetime(*map(int, date), min(int(second or 0), 59), tzinfo=UTC)
+            whole = min(int(second or 0), 59)
+            moment = datetime(int(year), int(month), int(day), int(hour), int(minute), whole, tzinfo=UTC)
         except ValueError:
             return (TEXT, text)
         leap = 1 if second == "60" else 0
