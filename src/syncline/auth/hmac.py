@@ -13,13 +13,14 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from syncline.auth.auth import Auth
 from syncline.auth.values import HeaderName, KeyEncoding, decode_key, header_value, prefixed, read_references
 from syncline.model import Request, Secret, SecretText, Text, Token, register, reveal
 from syncline.model.names import nearest
+from syncline.model.part import to_data
 
 
 class _Attempt(msgspec.Struct, frozen=True):
@@ -84,7 +85,7 @@ def _read_sign(value: Any) -> Any:
     return read_references(value)
 
 
-SignedParts = Annotated[tuple[Any, ...], BeforeValidator(_read_sign)]
+SignedParts = Annotated[tuple[Any, ...], BeforeValidator(_read_sign), PlainSerializer(to_data)]
 
 
 @register("auth")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 from datetime import datetime
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from syncline.auth.auth import Auth, Steps
-from syncline.auth.values import HeaderName, KeyEncoding, bear, decode_key, read_references, reveal_all
+from syncline.auth.values import HeaderName, KeyEncoding, Referring, bear, decode_key, reveal_all
 from syncline.errors import AuthError
 from syncline.model import (
     Duration,
@@ -41,15 +41,11 @@ class Jwt(Auth):
     algorithm: Algorithm = Field(description="HS* sign with a shared secret, the others with a private key in PEM")
     key: SecretText = Field(description="Shared secret or private key, by reference: ${file:/run/secrets/key.pem}")
     key_encoding: KeyEncoding = Field(default="text", description="How a shared secret is written down")
-    claims: Annotated[dict[str, Any], BeforeValidator(read_references)] = Field(
-        default={}, description="What the token says (iss, sub, aud, …); iat and exp are added"
-    )
-    headers: Annotated[dict[str, Any], BeforeValidator(read_references)] = Field(
-        default={}, description="Further members of the token's header, such as kid"
-    )
-    lifetime: Duration = Field(default=300.0, ge=1, description="How long each token holds: exp is iat and this")
+    claims: Referring = Field(default={}, description="What the token says (iss, sub, aud, …); iat and exp are added")
+    headers: Referring = Field(default={}, description="Further members of the token's header, such as kid")
+    lifetime: Duration = Field(default=300.0, description="How long each token holds: exp is iat and this")
     backdate: Duration = Field(
-        default=0.0, ge=0, description="How far before now iat lies, for servers whose clock is behind"
+        default=0.0, description="How far before now iat lies, for servers whose clock is behind"
     )
     header: HeaderName = Field(default="Authorization", description="Header that carries the token")
     prefix: str | None = Field(default="Bearer", description="Text before the token; a space follows a word")
@@ -65,8 +61,10 @@ class Jwt(Auth):
         return value
 
     @model_validator(mode="after")
-    def _outlives_backdate(self) -> Jwt:
-        if self.backdate >= self.lifetime:
+    def _holds_for_a_while(self) -> Jwt:
+        if self.lifetime < 1:
+            raise PydanticCustomError("jwt_lifetime", "lifetime must be a second or more", {"loc": ["lifetime"]})
+        if not 0 <= self.backdate < self.lifetime:
             raise PydanticCustomError("jwt_backdate", "backdate must be shorter than lifetime", {"loc": ["backdate"]})
         return self
 

@@ -59,7 +59,7 @@ class OAuth2(Auth):
     client_auth: Literal["basic", "post"] = Field(
         default="basic", description="Client credentials in the Authorization header (basic) or in the form (post)"
     )
-    early: Duration = Field(default=60.0, ge=0, description="How long before its end a token is replaced")
+    early: Duration = Field(default=60.0, description="How long before its end a token is replaced")
     header: HeaderName = Field(default="Authorization", description="Header that carries the access token")
     prefix: str | None = Field(default="Bearer", description="Text before the access token; a space follows a word")
 
@@ -118,7 +118,7 @@ class OAuth2(Auth):
             if left and document.get("error") == "invalid_grant":
                 continue
             if response.status >= 300 or "error" in document or "access_token" not in document:
-                raise self._error(request, response, document, refresh)
+                raise self._error(request, response, document, [one for one in refresh_tokens if one])
             return self._token(document, now, monotonic, refresh)
         raise AssertionError("the last refresh token returns or raises")
 
@@ -171,7 +171,7 @@ class OAuth2(Auth):
         )
 
     def _error(
-        self, request: Request, response: Response, document: dict[str, Any], refresh: Secret | None
+        self, request: Request, response: Response, document: dict[str, Any], tried: list[Secret]
     ) -> RequestError:
         """What the token endpoint refused and what to do about it (RFC 6749, 5.2); nothing secret comes along."""
         place = request.shown.partition(" ")[2]
@@ -179,7 +179,7 @@ class OAuth2(Auth):
             return RateLimitedError(f"the token endpoint {place} asks to wait", status=429)
         if response.status >= 500:
             return ServerError(f"the token endpoint {place} answered {response.status}", status=response.status)
-        secrets = list(self._secrets(request, refresh))
+        secrets = list(self._secrets(request, tried))
         error = document.get("error")
         if isinstance(error, dict):
             nested: dict[str, Any] = error
@@ -187,11 +187,11 @@ class OAuth2(Auth):
         else:
             description = document.get("error_description") or document.get("message")
         if error is None:
-            found = ", ".join(document) if document else f"{len(response.body)} bytes without any"
+            found = f"members {', '.join(document)}" if document else f"{len(response.body)} bytes, no JSON object"
             return AuthError(
                 f"the token endpoint {place} answered {response.status} without an access token",
                 status=response.status,
-                evidence=f"members of the answer: {harmless(found, secrets)}",
+                evidence=f"the answer has {harmless(found, secrets)}",
                 hint="check token_url: it must be the address that hands out tokens, not the page for people",
             )
         return AuthError(
@@ -216,12 +216,12 @@ class OAuth2(Auth):
             error, "look this error up in the vendor's documents; check client_id, client_secret and scopes"
         )
 
-    def _secrets(self, request: Request, refresh: Secret | None) -> Iterator[str]:
+    def _secrets(self, request: Request, tried: list[Secret]) -> Iterator[str]:
         yield from (value.reveal() for _, value in request.form if isinstance(value, Secret))
         yield from (
             value.reveal().rpartition(" ")[2] for value in request.headers.values() if isinstance(value, Secret)
         )
-        for value in (self.client_secret, self.refresh_token, refresh):
+        for value in (self.client_secret, self.refresh_token, *tried):
             if value is not None:
                 yield reveal(value)
 

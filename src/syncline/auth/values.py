@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 from urllib.parse import quote_plus
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 from syncline.errors import AuthError
 from syncline.model import Reference, Request, Secret, Token, reveal
+from syncline.model.part import to_data
 from syncline.model.text import REFERENCE
 
 KeyEncoding = Literal["text", "hex", "base64"]
@@ -77,6 +78,10 @@ def read_references(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [read_references(inner) for inner in value]
     return value
+
+
+Referring = Annotated[dict[str, Any], BeforeValidator(read_references), PlainSerializer(to_data)]
+"""A field that holds such configuration."""
 
 
 def reveal_all(value: Any) -> Any:
