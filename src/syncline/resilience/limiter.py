@@ -10,7 +10,7 @@ import msgspec
 from syncline.model import Rate, Response
 from syncline.resilience.headers import Told, rate_limited, read_limits, retry_after
 from syncline.resilience.limits import Limits
-from syncline.resilience.windows import Bucket, Guess, Quota, SlidingLog
+from syncline.resilience.windows import Bucket, Guess, Quota, SlidingLog, usual
 
 LONGEST_BACKOFF = 60.0
 SHORTEST_GUESS = 0.05
@@ -51,11 +51,13 @@ class Limiter:
         self._refusals = 0
         self._careful = False
         self._probe: int | None = None
-        self._timing_alone = False
+        self._tight = False  # the refusal came with a window (nearly) used up
+        self._told_why = False
         self._era_ticket = 0  # the first request since the last block
         self._era_began: float | None = None
         self._block_ticket = 0  # requests before this one were sent before the current block
         self._accepted = 0
+        self._refused_in_era = 0
 
     def hold(self, now: float) -> Hold:
         """GO, or how long to wait and why."""
@@ -85,7 +87,7 @@ class Limiter:
             self._probe = self._ticket
             self._guess_anew(now)
         if self._era_began is None:
-            self._era_began, self._era_ticket, self._accepted = now, self._ticket, 0
+            self._era_began, self._era_ticket, self._accepted, self._refused_in_era = now, self._ticket, 0, 0
         for window in self.windows:
             window.take(now)
         for policy in self._policies.values():
@@ -117,6 +119,7 @@ class Limiter:
 
     def _refused(self, ticket: int, response: Response, now: float, wall: datetime) -> list[Told | str]:
         told = retry_after(response, wall)
+        self._refused_in_era += self._era_ticket <= ticket
         if ticket < self._block_ticket:  # one more of the same storm
             self._blocked_until = max(self._blocked_until, now + (told or 0.0))
             return []
@@ -125,25 +128,27 @@ class Limiter:
         self._blocked_until = max(self._blocked_until, now + wait)
         self._block_ticket = self._ticket + 1
         self._careful, self._probe = True, None
-        if not self.rule.learn or response.status == 503:
-            self._timing_alone = True
-            return []
         tight = [window for window in (*self.windows, *self._policies.values()) if window.full]
         for window in tight:
             window.widen()
+        self._tight = bool(tight)
+        self._told_why = not self.rule.learn or response.status == 503 or bool(self._quotas)
         if self._guess and self._refusals == 1:
             self._guess.refused(now)
-        self._timing_alone = bool(tight or self._quotas or self._guess)
         return [f"status {response.status}: nothing is sent for {wait:.1f} s"]
 
     def _guess_anew(self, now: float) -> None:
-        """The block is over: what was accepted before it, over the time until now, is what the API seems to allow."""
-        if self._era_began is not None and not self._timing_alone and self._accepted:
-            per = now - self._era_began
-            if per >= SHORTEST_GUESS:
-                self._guess = Guess(Rate(self._accepted, per), now)
+        """The block is over: what was accepted before it, over the time until now, is what the API seems to allow.
+
+        Not where headers tell it, nor where a known window was used up and hardly anything refused: that is a matter of timing.
+        """
+        began, accepted = self._era_began, self._accepted
         self._era_began = None
-        self._timing_alone = True
+        timing = self._tight and self._refused_in_era * 10 < accepted
+        if began is None or self._guess or self._told_why or timing or not accepted:
+            return
+        if now - began >= SHORTEST_GUESS:
+            self._guess = Guess(Rate(accepted, usual(now - began)), now)
 
     def _listen(self, ticket: int, response: Response, now: float, wall: datetime) -> list[Told | str]:
         learned: list[Told | str] = []

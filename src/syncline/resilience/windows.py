@@ -13,6 +13,12 @@ FIRST_MARGIN = 0.05
 WIDEST_MARGIN = 0.05
 LONGEST_MARGIN = 1.0
 MOST_ENTRIES = 1_000
+USUAL = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 86_400.0)
+
+
+def usual(seconds: float) -> float:
+    """The window that people write when they mean one that was measured a little longer."""
+    return next((window for window in USUAL if window <= seconds <= window * 1.1), seconds)
 
 
 class SlidingLog:
