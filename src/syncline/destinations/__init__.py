@@ -1,0 +1,27 @@
+"""Where rows go: batches made durable, together with their checkpoint."""
+
+from syncline.destinations.destination import (
+    Destination,
+    DestinationField,
+    SchemaPolicy,
+    Sink,
+    Target,
+    Trial,
+    WriteMode,
+    Writer,
+)
+from syncline.destinations.file import File
+from syncline.destinations.sql import Sql
+
+__all__ = [
+    "Destination",
+    "DestinationField",
+    "File",
+    "SchemaPolicy",
+    "Sink",
+    "Sql",
+    "Target",
+    "Trial",
+    "WriteMode",
+    "Writer",
+]

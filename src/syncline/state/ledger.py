@@ -91,8 +91,8 @@ class Ledger:
         self.refuse_held(key, now)
         changed = self._connection.execute(
             "UPDATE sync_state SET checkpoint = ?, last_cursor = ?, status = 'idle', error = NULL, owner = NULL,"
-            f" lease_until = NULL, fence = fence + 1{more} WHERE integration = ?",
-            (to_json(checkpoint), to_text(checkpoint.cursor), key),
+            " lease_until = NULL, fence = fence + 1, items_synced = items_synced * ? WHERE integration = ?",
+            (to_json(checkpoint), to_text(checkpoint.cursor), int(keep), key),
         ).rowcount
         if not changed:
             raise StateError(

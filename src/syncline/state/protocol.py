@@ -42,8 +42,9 @@ class StateStore(Protocol):
         now: datetime,
         written: int = 0,
         rejected: Sequence[Rejected] = (),
+        resolved: Sequence[int] = (),
     ) -> None:
-        """Checkpoint and dead letters, both or none. Raises LeaseError for a fenced-out writer."""
+        """Checkpoint, new dead letters and those that were landed, all or none. Raises LeaseError for a fenced-out writer."""
         ...
 
     async def reset(self, key: str, now: datetime) -> None: ...

@@ -76,13 +76,15 @@ class SqliteStateStore(_Door):
         now: datetime,
         written: int = 0,
         rejected: Sequence[Rejected] = (),
+        resolved: Sequence[int] = (),
     ) -> None:
-        def both() -> None:
+        def all_or_none() -> None:
             self._ledger.commit(lease, checkpoint, now=now, written=written)
-            if rejected:
-                DeadLetters(self._connection).add(lease.key, lease.owner.run_id, rejected, now)
+            letters = DeadLetters(self._connection)
+            letters.add(lease.key, lease.owner.run_id, rejected, now)
+            letters.mark(resolved, "retried", attempted=True)
 
-        await self._write(both)
+        await self._write(all_or_none)
 
     async def reset(self, key: str, now: datetime) -> None:
         await self._write(self._ledger.reset, key, now)

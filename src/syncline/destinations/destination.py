@@ -1,0 +1,128 @@
+"""What every destination is: where a stream's rows go, and how they become durable together with their checkpoint."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import msgspec
+from pydantic import Field
+
+from syncline.model import Batch, Checkpoint, Clock, Part, Rejected, Written, part_field
+from syncline.state import Lease, StateStore
+
+WriteMode = Literal["append", "upsert", "replace"]
+SchemaPolicy = Literal["evolve", "freeze", "discard"]
+
+NOTE = "destination"
+"""The key of `Checkpoint.extra` under which a destination keeps what it needs to go on mid-pass."""
+
+
+class Target(Part):
+    """Where a stream's rows go."""
+
+    table: str | None = Field(default=None, description="Table or file name; the stream's name where it is left out.")
+    write: WriteMode = Field(
+        default="upsert",
+        description="append: add every row. upsert: insert or update by primary key. "
+        "replace: a full pass takes the place of what was there, all at once.",
+    )
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """What writing a batch would do: the statements that change the schema, and the rows by what would become of them."""
+
+    exists: bool
+    statements: tuple[str, ...] = ()
+    inserts: int = 0
+    updates: int = 0
+    unchanged: int = 0
+    rejected: tuple[Rejected, ...] = ()
+
+
+class Writer(Protocol):
+    """One stream's way in, for one pass."""
+
+    async def write(
+        self,
+        batch: Batch,
+        rejected: Sequence[Rejected],
+        checkpoint: Checkpoint | None,
+        lease: Lease,
+        *,
+        records: Sequence[Any] | None = None,
+        resolved: Sequence[int] = (),
+    ) -> Written:
+        """Make rows, dead letters and checkpoint durable, all or none. `checkpoint=None` leaves it where it is.
+
+        `records[i]` is the source record of `batch.rows[i]`: what is kept where the destination has to refuse the row;
+        without it the row itself is kept. `resolved` are dead letters that this batch lands. What `Written.rejected`
+        names is stored already. Raises WriteError, StateError, LeaseError (fenced out: nothing was kept).
+        """
+        ...
+
+    async def finish(self, checkpoint: Checkpoint, lease: Lease) -> None:
+        """The pass is complete: make it visible where it was not yet, and commit its checkpoint."""
+        ...
+
+
+class Sink(Protocol):
+    """An open destination."""
+
+    @property
+    def state(self) -> StateStore: ...
+
+    async def begin(
+        self,
+        key: str,
+        stream: str,
+        target: Target,
+        *,
+        primary_key: tuple[str, ...] = (),
+        fresh: bool = False,
+        lease: Lease,
+        checkpoint: Checkpoint,
+        schema: SchemaPolicy = "evolve",
+    ) -> Writer:
+        """Start a pass of a stream, or go on with the unfinished one that `checkpoint` speaks of.
+
+        `fresh` throws an unfinished pass away. Raises PlanError where the target cannot be written like that.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Destination(Part):
+    """Base of all destinations. Relative paths are relative to the working directory."""
+
+    @abstractmethod
+    def open(self, *, integration: str, default_state: Path, clock: Clock) -> AbstractAsyncContextManager[Sink]:
+        """Open for writing; what is missing is created. Raises PlanError, WriteError, StateError."""
+
+    @abstractmethod
+    def open_state(self, *, default_state: Path) -> AbstractAsyncContextManager[StateStore]:
+        """The state alone, for looking and for repairs; creates nothing where nothing is."""
+
+    @abstractmethod
+    async def trial(self, stream: str, target: Target, batch: Batch, *, primary_key: tuple[str, ...] = ()) -> Trial:
+        """What writing this batch would do now; changes nothing. Raises PlanError, WriteError."""
+
+
+DestinationField = part_field("destination")
+
+
+def with_note(checkpoint: Checkpoint, note: dict[str, Any] | None) -> Checkpoint:
+    """The checkpoint with the destination's own note set, or taken away."""
+    extra = {name: value for name, value in checkpoint.extra.items() if name != NOTE}
+    if note is not None:
+        extra[NOTE] = note
+    return msgspec.structs.replace(checkpoint, extra=extra) if extra != checkpoint.extra else checkpoint
+
+
+def note_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    note = checkpoint.extra.get(NOTE)
+    return note if isinstance(note, dict) else {}

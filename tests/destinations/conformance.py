@@ -1,0 +1,87 @@
+"""What every destination must do, whatever it is made of. A new destination passes by adding itself to `MAKERS`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from syncline.destinations import Destination, File, Sink, Sql, Target, Writer
+from syncline.model import Batch, Checkpoint
+from syncline.state import Lease, Owner
+from tests.support.clock import SimulatedClock
+
+KEY = "shop.orders"
+
+
+class Bench:
+    """One destination under test: how to open it, and what is visible in it."""
+
+    def __init__(self, folder: Path, destination: Destination, read: Callable[[], list[dict[str, Any]]]) -> None:
+        self.folder, self.destination, self.read = folder, destination, read
+        self.clock = SimulatedClock()
+
+    @asynccontextmanager
+    async def sink(self) -> AsyncIterator[Sink]:
+        state = self.folder / ".syncline" / "state.db"
+        async with self.destination.open(integration="shop", default_state=state, clock=self.clock) as sink:
+            yield sink
+
+    async def lease(self, sink: Sink, run_id: str = "r1") -> Lease:
+        """Also from a holder that 'crashed': its lease is over."""
+        self.clock.advance(61)
+        return await sink.state.acquire(KEY, Owner.current(run_id), self.clock.now(), 60)
+
+    async def begin(self, sink: Sink, write: str, *, lease: Lease, **options: Any) -> Writer:
+        state = await sink.state.load(KEY)
+        target = Target(table="orders", write=write)
+        return await sink.begin(KEY, "orders", target, lease=lease, checkpoint=state.checkpoint, **options)
+
+
+def sqlite_bench(folder: Path) -> Bench:
+    path = folder / "shop.db"
+
+    def read() -> list[dict[str, Any]]:
+        connection = sqlite3.connect(path)
+        connection.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in connection.execute('SELECT * FROM "orders" ORDER BY rowid')]
+        except sqlite3.OperationalError:
+            return []
+        finally:
+            connection.close()
+
+    return Bench(folder, Sql(url=f"sqlite:///{path}"), read)
+
+
+def jsonl_bench(folder: Path) -> Bench:
+    def read() -> list[dict[str, Any]]:
+        files = sorted((folder / "out").glob("*.jsonl"), key=lambda file: file.stat().st_mtime_ns)
+        return [
+            json.loads(line, parse_float=Decimal)
+            for file in files
+            if not file.name.startswith(".")
+            for line in file.read_bytes().splitlines()
+        ]
+
+    return Bench(folder, File(path=str(folder / "out")), read)
+
+
+MAKERS = {"sqlite": sqlite_bench, "jsonl": jsonl_bench}
+
+
+def batch(*ids: int, text: str = "t") -> Batch:
+    return Batch(columns=("id", "text"), rows=[(number, text) for number in ids])
+
+
+def at(page: int) -> Checkpoint:
+    """Mid-pass, after this page."""
+    return Checkpoint(resume={"page": page})
+
+
+def done(cursor: Any) -> Checkpoint:
+    return Checkpoint(cursor=cursor)
