@@ -1,0 +1,25 @@
+"""A vendor's record to ours: declared in the file, compiled once, run per page."""
+
+from syncline.mapping.chain import Call, Chain, ChainError, inverse_of, parse_chain
+from syncline.mapping.mapper import Mapped, Mapper, compile_mapping
+from syncline.mapping.mapping import FieldMapping, Mapping
+from syncline.mapping.transform import Transform, TransformError, known_transforms, transform
+from syncline.mapping.where import Where
+
+__all__ = [
+    "Call",
+    "Chain",
+    "ChainError",
+    "FieldMapping",
+    "Mapped",
+    "Mapper",
+    "Mapping",
+    "Transform",
+    "TransformError",
+    "Where",
+    "compile_mapping",
+    "inverse_of",
+    "known_transforms",
+    "parse_chain",
+    "transform",
+]

@@ -1,0 +1,138 @@
+"""From a page of records to a batch of rows, with the rejects beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from syncline.errors import SpecError
+from syncline.mapping.careful import FieldError, check_text, interpret, join_path
+from syncline.mapping.compiled import MapPage, compile_page
+from syncline.mapping.mapping import Mapping
+from syncline.mapping.plan import Plan, make_plan
+from syncline.mapping.transform import describe
+from syncline.mapping.where import Matches, compile_where
+from syncline.model import Batch, PathError, Rejected, Row
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_CHUNK = 256
+
+
+class Mapped(msgspec.Struct, kw_only=True):
+    """What became of a page: `len(batch.rows) + len(rejected) + filtered` is the number of its records."""
+
+    batch: Batch
+    rejected: list[Rejected]
+    filtered: int = 0
+    sources: list[Any] = []
+    """The records behind the rows: `sources[i]` became `batch.rows[i]`."""
+
+
+class Mapper:
+    """A compiled mapping. `columns` are its targets, or None where records pass as they are and bring their own."""
+
+    def __init__(self, plan: Plan | None, matches: Matches | None) -> None:
+        self.columns = None if plan is None else tuple(field.target for field in plan.fields)
+        self._plan = plan
+        self._matches = matches
+        self._page: MapPage | None = None if plan is None else compile_page(plan, matches)
+
+    def map(self, records: list[Any]) -> Mapped:
+        """Rows in the order of the records. A record that fails is a Rejected with its path and reason, never an error."""
+        mapped = self._map(records)
+        if not _is_sound(mapped.batch):
+            mapped = self._sift(records)
+        mapped.sources = self._behind(mapped, records)
+        return mapped
+
+    def _behind(self, mapped: Mapped, records: list[Any]) -> list[Any]:
+        if len(mapped.batch.rows) == len(records):
+            return records
+        rejected = {id(reject.record) for reject in mapped.rejected}
+        matches = self._matches if mapped.filtered else None
+        kept = [record for record in records if id(record) not in rejected]
+        return kept if matches is None else [record for record in kept if matches(record)]
+
+    def _map(self, records: list[Any]) -> Mapped:
+        if self._page is None or self._plan is None or self.columns is None:
+            return self._pass(records)
+        plan, matches = self._plan, self._matches
+        rows: list[Row] = []
+        rejected: list[Rejected] = []
+
+        def careful(record: Any) -> int:
+            may_match = isinstance(record, dict) or not plan.needs_object
+            if matches is not None and may_match and not matches(record):
+                return 1
+            try:
+                rows.append(interpret(plan, record))
+            except FieldError as error:
+                rejected.append(Rejected(path=error.path, reason=error.reason, record=record))
+            return 0
+
+        filtered = self._page(records, rows, careful)
+        return Mapped(batch=Batch(columns=self.columns, rows=rows), rejected=rejected, filtered=filtered)
+
+    def _pass(self, records: list[Any]) -> Mapped:
+        """Records as they are: the columns are all keys in the order of first sight, what is absent is None."""
+        kept: list[dict[str, Any]] = []
+        rejected: list[Rejected] = []
+        filtered = 0
+        matches = self._matches
+        for record in records:
+            if not isinstance(record, dict):
+                reason = f"an object is expected, not {describe(record)}"
+                rejected.append(Rejected(path=".", reason=reason, record=record))
+            elif matches is not None and not matches(record):
+                filtered += 1
+            else:
+                kept.append(record)
+        columns = tuple(kept[0]) if kept else ()
+        if all(tuple(record) == columns for record in kept):
+            rows: list[Row] = [tuple(record.values()) for record in kept]
+        else:
+            columns = tuple(dict.fromkeys(key for record in kept for key in record))
+            rows = [tuple(map(record.get, columns)) for record in kept]
+        return Mapped(batch=Batch(columns=columns, rows=rows), rejected=rejected, filtered=filtered)
+
+    def _sift(self, records: list[Any]) -> Mapped:
+        """The page again, record by record, without those whose text no encoding can hold."""
+        broken: dict[int, Rejected] = {}
+        for number, record in enumerate(records):
+            batch = self._map([record]).batch
+            try:
+                for row in batch.rows:
+                    check_text(batch.columns, "")
+                    for column, value in zip(batch.columns, row, strict=True):
+                        check_text(value, join_path("", column))
+            except FieldError as error:
+                broken[number] = Rejected(path=error.path, reason=error.reason, record=record)
+        mapped = self._map([record for number, record in enumerate(records) if number not in broken])
+        mapped.rejected.extend(broken.values())
+        return mapped
+
+
+def compile_mapping(mapping: Mapping | None, where: dict[str, Any] | None = None) -> Mapper:
+    """Make a mapping ready to run; without one, records pass as they are.
+
+    `where` names the wanted values, `{path: value or list of values}`; records without them are counted as filtered.
+    Raises SpecError for a Python function that cannot be had, or a path that is none.
+    """
+    try:
+        matches = compile_where(where) if where else None
+    except PathError as error:
+        raise SpecError(str(error), hint="write where: {path: value}", path="where") from None
+    return Mapper(None if mapping is None else make_plan(mapping), matches)
+
+
+def _is_sound(batch: Batch) -> bool:
+    """Whether all text is encodable: encoding it at native speed is the cheapest way to know that is always right."""
+    rows, buffer = batch.rows, bytearray()
+    try:
+        _encoder.encode_into(batch.columns, buffer)
+        for start in range(0, len(rows), _CHUNK):
+            _encoder.encode_into(rows[start : start + _CHUNK], buffer)
+    except Exception:  # also for what JSON cannot hold at all: the careful look decides
+        return False
+    return True
