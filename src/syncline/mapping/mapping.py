@@ -211,7 +211,7 @@ def _read_field(place: Any, data: Any) -> FieldMapping:
     if listed:
         return FieldMapping.model_validate(data)
     if "target" in data:
-        raise _mistake(("target",), "extra_forbidden", f"the target is {place!r} already; leave this out")
+        raise _mistake(("target",), "target", f"the target is {place!r} already; leave this out")
     return FieldMapping.model_validate({**data, "target": place})
 
 
@@ -225,13 +225,12 @@ def _located(error: ValidationError, place: Any, *, short: bool = False) -> list
     """The mistakes of one field below its place; the short spelling has no keys to point at."""
     found: list[InitErrorDetails] = []
     for each in error.errors(include_url=False, include_input=False):
-        loc, why = each["loc"], each["msg"]
-        if each["type"] == "extra_forbidden" and len(loc) == 1 and "target" not in loc:
+        kind, loc, why = each["type"], each["loc"], each["msg"]
+        if kind == "extra_forbidden" and len(loc) == 1:
+            kind = "key_unknown"  # a kind of its own, because whoever reads the file cannot know what keys there are
             known = [name for name in FieldMapping.model_fields if name != "target"]
             why = f"there is no key {loc[0]!r} here; {did_you_mean(str(loc[0]), known)}"
-        found.append(
-            InitErrorDetails(type=_custom(each["type"], why), loc=(place, *(() if short else loc)), input=None)
-        )
+        found.append(InitErrorDetails(type=_custom(kind, why), loc=(place, *(() if short else loc)), input=None))
     return found
 
 
