@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 
-.PHONY: help demo test check bench format lock clean
+.PHONY: help demo test check bench docs format lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ check: .venv/.dev  ## format, lint, types, walls
 
 bench: .venv/.dev  ## the same work for Syncline and its peers, each in an environment of its own
 	$(BIN)/python benchmarks/run.py
+
+docs: .venv/.dev  ## write the reference pages out of the code
+	$(BIN)/python docs/reference/build.py
 
 format: .venv/.dev  ## format and fix what can be fixed
 	$(BIN)/ruff format .

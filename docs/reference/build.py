@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import argparse
 import inspect
 import sys
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any
 from pydantic import BaseModel
 
 import syncline
-from syncline.model import kinds
+from syncline.cli.table import VERBS
+from syncline.cli.words import parser_of
+from syncline.model import format_duration, format_size, kinds
 from syncline.spec import Integration, json_schema
 
 HERE = Path(__file__).parent
@@ -34,39 +36,46 @@ def integration_file() -> str:
         "",
         "## The whole",
         "",
-        *_table(schema),
+        *_table(schema, definitions),
     ]
     inner = [name for name in definitions if "." not in name]
     for family, title in FAMILIES.items():
         lines += [f"## {title}", ""]
         for name, part in kinds(family).items():
             lines += [f"### `kind: {name}`", "", _first_sentence(part), ""]
-            lines += _table(definitions[f"{family}.{name}"])
+            lines += _table(definitions[f"{family}.{name}"], definitions)
     lines += ["## Blocks", ""]
     for name in inner:
         definition = definitions[name]
         lines += [f"### {name}", ""]
         if definition.get("description"):
             lines += [definition["description"].split("\n\n")[0].replace("\n", " "), ""]
-        lines += _table(definition)
+        lines += _table(definition, definitions)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _table(schema: dict[str, Any]) -> list[str]:
+def _table(schema: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
     required = schema.get("required", [])
     rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for name, field in schema.get("properties", {}).items():
-        default = "required" if name in required else _code(field.get("default")) if "default" in field else ""
+        default = "required" if name in required else _default(field)
         if name == "kind" and "const" in field:
             default = "required"
-        rows.append(f"| `{name}` | {_type(field)} | {default} | {_cell(field.get('description', ''))} |")
+        meaning = field.get("description") or _referred(field, definitions).get("description", "")
+        rows.append(f"| `{name}` | {_type(field)} | {default} | {_cell(meaning)} |")
     return [*rows, ""]
+
+
+def _referred(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    found = definitions.get(str(field.get("$ref", "")).rpartition("/")[2], {})
+    return dict(found)
 
 
 def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
-        return name.partition(".")[2] and f"`{name.partition('.')[2]}`" or name
+        kind = name.partition(".")[2]
+        return f"`{kind}`" if kind else name
     if "const" in field:
         return f"`{field['const']}`"
     if "enum" in field:
@@ -80,6 +89,12 @@ def _type(field: dict[str, Any]) -> str:
     if isinstance(kind, list):
         return f"text like `{field['examples'][0]}`" if field.get("examples") else " or ".join(kind)
     return {"string": "text", "object": "block", "boolean": "true or false", "integer": "whole number"}.get(kind, kind)
+
+
+def _default(field: dict[str, Any]) -> str:
+    value, example = field.get("default"), (field.get("examples") or [None])[0]
+    write = {"30s": format_duration, "64MB": format_size}.get(example)
+    return f"`{write(value)}`" if write is not None and value else _code(value)
 
 
 def _code(value: Any) -> str:
@@ -122,8 +137,30 @@ def _public_home(home: str) -> str:
 
 def command_line() -> str:
     """Every verb with its help text."""
-    table = importlib.import_module("syncline.cli.table")
-    return str(table.reference())
+    lines = ["# Reference: the command line", "", "Made from the verbs' own words by `make docs`.", ""]
+    for verb in VERBS:
+        lines += [f"## syncline {verb.name}", "", f"{verb.line[0].upper()}{verb.line[1:]}.", ""]
+        parser = parser_of(verb)
+        acts = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        lines += _words(parser)
+        for act in acts:
+            helps = {choice.dest: choice.help for choice in act._choices_actions}
+            for name, inner in act.choices.items():
+                lines += [f"### syncline {verb.name} {name}", "", f"{helps[name]}.".capitalize(), "", *_words(inner)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _words(parser: argparse.ArgumentParser) -> list[str]:
+    rows = ["| word | meaning |", "|---|---|"]
+    for action in parser._actions:
+        if action.dest == "help" or isinstance(action, argparse._SubParsersAction):
+            continue
+        metavar = action.metavar or ("|".join(map(str, action.choices)) if action.choices else action.dest.upper())
+        word = ", ".join(action.option_strings) or str(metavar)
+        if action.option_strings and action.nargs != 0:
+            word += f" {metavar}"
+        rows.append(f"| `{_cell(word)}` | {_cell(action.help or '')} |")
+    return [*rows, ""]
 
 
 PAGES = {"integration-file.md": integration_file, "python.md": python, "command-line.md": command_line}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-VERSION = "0.1.0"  # as in pyproject.toml; to ask the package's metadata costs more than all the rest of --version
+from syncline import __version__
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +35,7 @@ def _run(words: list[str]) -> int:
         print(overview())
         return 0
     if words[0] in ("-V", "--version"):
-        print(f"syncline {VERSION}")
+        print(f"syncline {__version__}")
         return 0
     from importlib import import_module
 

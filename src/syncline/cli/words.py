@@ -122,12 +122,16 @@ def parse(words: Sequence[str]) -> tuple[Verb, argparse.Namespace]:
     verb = next((verb for verb in VERBS if verb.name == words[0]), None)
     if verb is None:
         raise _unknown(words[0])
+    return verb, parser_of(verb).parse_args(words[1:])
+
+
+def parser_of(verb: Verb) -> argparse.ArgumentParser:
     parser = Parser(
         prog=f"syncline {verb.name}", description=verb.line[0].upper() + verb.line[1:] + ".", allow_abbrev=False
     )
     ADD[verb.name](parser)
     _everywhere(parser)
-    return verb, parser.parse_args(words[1:])
+    return parser
 
 
 def _everywhere(parser: argparse.ArgumentParser) -> None:

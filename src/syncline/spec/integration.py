@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from syncline.destinations import Target
-from syncline.mapping import Mapping
+from syncline.mapping import Mapping, Where
 from syncline.model import Part, Ratio, Text, part_field
 from syncline.sources import Endpoint
 
@@ -73,7 +73,7 @@ class Alert(Part):
 class Stream(Endpoint):
     """One kind of record, from its source to its destination."""
 
-    where: dict[str, Any] = Field(
+    where: Where = Field(
         default={}, description="Keep only records with this value (or one of these values) at this path"
     )
     mapping: Mapping | None = Field(default=None, description="Which fields the rows have and where they come from")

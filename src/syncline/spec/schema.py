@@ -50,7 +50,7 @@ def _offer_kinds(value: Any) -> Any:
     if family is not None:
         offers: list[Any] = [{"$ref": f"{_PLACE}{family}.{name}"} for name in kinds(family)]
         rest = {key: inner for key, inner in value.items() if key not in ("x-syncline-family", "x-syncline-also")}
-        return {**rest, "anyOf": offers + value.get("x-syncline-also", [])}
+        return {**rest, "anyOf": offers + _offer_kinds(value.get("x-syncline-also", []))}
     cleaned = {key: _offer_kinds(inner) for key, inner in value.items() if key != "title" or not isinstance(inner, str)}
     if "title" in value and "$schema" in value:
         cleaned["title"] = value["title"]
