@@ -81,7 +81,9 @@ class Client:
             error.evidence = conceal(error.evidence, secrets) if error.evidence else None
             error.what = conceal(error.what, secrets)
             error.args = (error.what,)
-            raise error.at(request=conceal(request.shown, secrets)) from None
+            if not isinstance(error, OriginError):  # whose address may not even be readable
+                error.at(request=conceal(request.shown, secrets))
+            raise
 
     def _redirected(self, request: Request, response: Response) -> Request:
         """The request that a redirect asks for: its method by RFC 9110, 15.4, its secrets only where they are trusted."""

@@ -53,7 +53,6 @@ def retried(send: Send, rule: Retrying, clock: Clock) -> Send:
     """Send again where that helps and harms nobody; the last failure is raised with the number of attempts."""
 
     async def sending(request: Request) -> Response:
-        rule.budget.earn()
         while True:
             response: Response | None = None
             error: RequestError | None = None
@@ -63,6 +62,8 @@ def retried(send: Send, rule: Retrying, clock: Clock) -> Send:
             except RequestError as failure:
                 error = failure
                 again = rule.retry.after_error(request, failure, rule.chance())
+            if request.attempt == 1:
+                rule.budget.earn()
             if again is None or (again.spends and not rule.budget.spend(clock.monotonic())):
                 return _final(request, response, error, rule.retry, exhausted=again is not None)
             if again.seconds > rule.retry.max_wait:

@@ -16,6 +16,7 @@ SENSITIVE = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-
 LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
 _KEPT = "/?#[]@!$&'()*+,;=%:~-._"
 _BAD = re.compile(r"[\x00-\x20\x7f\\]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
 
 
@@ -102,9 +103,10 @@ class Origins:
     def follow(self, url: str, link: str) -> str:
         """The address that a link or redirect found at `url` leads to (RFC 3986, 5.2), checked. Raises OriginError."""
         link = link.strip()
-        if link.startswith(("//", "/\\", "\\")) or _BAD.search(link):
+        if link.startswith("//") or _BAD.search(link):
             raise self._elsewhere(link)
-        target = urljoin(url, link).partition("#")[0]
+        # with a scheme it must be whole: parsers differ on what https:host and https:///host mean
+        target = (link if _SCHEME.match(link) else urljoin(url, link)).partition("#")[0]
         self.check(target)
         return _escaped(target)
 

@@ -167,12 +167,8 @@ def _translator(wire: Wire) -> Translate:
                 hint="if it stays, ask for smaller pages",
                 **where,
             )
-        if isinstance(error, http_exceptions.LineTooLong) or "LineTooLong" in said or "Too many headers" in said:
-            return _headers_too_large(where)
         if isinstance(error, aiohttp.ClientResponseError):
-            if "more than" in said or "too large" in said.lower():
-                return _headers_too_large(where)
-            return TransportError("the server answered something that is not HTTP", evidence=said, hint=_CHECK, **where)
+            return _unreadable(printable(error.message, 160), where)
         if isinstance(error, aiohttp.InvalidURL | UnicodeError | ValueError):
             return OriginError(
                 "the request cannot be written as HTTP",
@@ -194,9 +190,6 @@ def _translator(wire: Wire) -> Translate:
         raise error
 
     return translate
-
-
-_CHECK = "check base_url: its scheme, host and port"
 
 
 def _said(error: Exception) -> str:
@@ -260,9 +253,21 @@ def _unreached(error: Exception, request: Request, where: dict[str, Any], said: 
     return TransportError(what, sent=False, evidence=said, hint=hint, phase="connect", **where)
 
 
-def _headers_too_large(where: dict[str, Any]) -> BodyError:
-    return BodyError(
-        f"the answer's headers are too large (over {MOST_HEADER_BYTES} bytes a line or {MOST_HEADERS} lines)",
-        hint="ask the provider; no honest answer needs so many",
+def _unreadable(said: str, where: dict[str, Any]) -> RequestError:
+    """The HTTP parser gave up; only its words tell at what."""
+    if "Too many headers" in said or "Got more than" in said:
+        return BodyError(
+            f"the answer's headers are too large (over {MOST_HEADER_BYTES} bytes a line or {MOST_HEADERS} lines)",
+            hint="ask the provider; no honest answer needs so many",
+            **where,
+        )
+    if "chunk" in said.lower():
+        return BrokenBodyError(
+            "the answer's chunks are broken", evidence=said, hint="if it stays, ask the provider", **where
+        )
+    return TransportError(
+        "the server answered something that is not HTTP",
+        evidence=said,
+        hint="check base_url: its scheme, host and port",
         **where,
     )
