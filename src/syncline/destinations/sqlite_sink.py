@@ -27,9 +27,8 @@ from syncline.model import Batch, Checkpoint, Clock, Rejected, Written
 from syncline.state import Lane, Lease, StateStore
 from syncline.state.journal import DeadLetters
 from syncline.state.ledger import Ledger
-from syncline.state.schema import prepare
 from syncline.state.sqlite import MEMORY, connect, explained, transaction
-from syncline.state.store import SqliteStateStore
+from syncline.state.store import SqliteStateStore, prepared
 
 R = TypeVar("R")
 
@@ -205,13 +204,8 @@ async def open_sqlite(path: Path, clock: Clock) -> AsyncIterator[SqliteSink]:
     lane = Lane("syncline-sqlite")
 
     def open_() -> sqlite3.Connection:
-        connection = connect(path, synchronous="NORMAL")
-        try:
-            prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        with explained(path, WriteError):
+            return prepared(connect(path, synchronous="NORMAL"))
 
     try:
         sink = SqliteSink(lane, await lane.run(open_), clock)

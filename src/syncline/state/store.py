@@ -132,23 +132,33 @@ class SqliteDeadLetterBox(_Door):
 async def open_state(path: Path, *, create: bool = True) -> AsyncIterator[SqliteStateStore]:
     """The store in this file. With `create=False` a file or tables that are not there read as empty and stay absent."""
     lane = Lane("syncline-state")
-
-    def open_() -> sqlite3.Connection:
-        if not create and not has_state(path):
-            connection = connect(MEMORY)
-        else:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # dead letters are people's records
-            connection = connect(path)
-        prepare(connection)
-        return connection
-
-    connection = await lane.run(open_)
     try:
-        yield SqliteStateStore(lane, connection)
+        connection = await lane.run(_open, path, create)
+        try:
+            yield SqliteStateStore(lane, connection)
+        finally:
+            await lane.run(connection.close)
     finally:
-        await lane.run(connection.close)
         lane.close()
+
+
+def _open(path: Path, create: bool) -> sqlite3.Connection:
+    with explained(path):
+        if not create and not has_state(path):
+            return prepared(connect(MEMORY))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # dead letters are people's records
+        return prepared(connect(path))
+
+
+def prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """The connection with the state's tables in it, closed where that fails."""
+    try:
+        prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def has_state(path: Path) -> bool:
