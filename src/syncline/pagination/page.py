@@ -75,8 +75,7 @@ class PageNumber(Pagination):
             early = ended_early(total, position.get("read", 0) + len(records))
             if early is not None:
                 return Settled(records, early, gap=True)
-        last = position.get("last")
-        if notice is None and last is not None and any(self._key_of(record) == last for record in records):
+        if notice is None and "last" in position and position["last"] in map(compile_path(self.key), records):
             notice = "records were added while paging: the last record of the page before came again"
         if "read" not in position:
             notice = self.absent_total(answer) or (

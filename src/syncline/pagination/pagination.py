@@ -89,7 +89,7 @@ class Pagination(Part):
 
     def absent_total(self, answer: Answer) -> str | None:
         """What to say where the total is not where the configuration says, or None."""
-        if self.total(answer) is not None:
+        if self.total(answer) is not None or not answer.records:
             return None
         if self.total_header is not None:
             return f"the answer has no number in {self.total_header}"
