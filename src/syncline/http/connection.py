@@ -91,6 +91,7 @@ class Connection(Part):
                     auth=self.auth,
                     tokens=keeper,
                 ),
+                secrets=lambda: self._secrets(keeper),
             )
             yield Client(layered(end, rules, clock), origins, clock, lambda: self._secrets(keeper))
 
@@ -98,7 +99,7 @@ class Connection(Part):
         if self.auth is None or not self.auth.needs_token:
             return None
         rule = Retrying(retry=self.retry, budget=RetryBudget(self.retry), chance=chance)
-        return Tokens(self.auth, retried(observed(end, None, clock), rule, clock), clock, store)
+        return Tokens(self.auth, retried(observed(end, lambda: self._secrets(None), clock), rule, clock), clock, store)
 
     def _wire(self, base: str) -> Wire:
         return Wire(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +13,9 @@ from syncline.events import CircuitChanged, RequestSent, RetryScheduled, Waiting
 from syncline.http.authorising import Authorising, authorised
 from syncline.http.limiting import WORTH_SAYING, Limiting, limited
 from syncline.http.send import Send
+from syncline.http.snippets import conceal
 from syncline.http.status import status_error
-from syncline.model import Clock, Request, Response
+from syncline.model import Clock, Request, Response, Secret
 from syncline.resilience import Again, Breaker, Retry, RetryBudget
 
 
@@ -31,6 +32,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     breaker: Breaker
     limiting: Limiting
     authorising: Authorising
+    secrets: Callable[[], Iterable[Secret]]
+    """Every secret value in use now."""
 
 
 def layered(transport: Send, rules: Rules, clock: Clock) -> Send:
@@ -41,7 +44,7 @@ def layered(transport: Send, rules: Rules, clock: Clock) -> Send:
         (limited, rules.limiting),
         (authorised, rules.authorising),
         (decoded, None),
-        (observed, None),
+        (observed, rules.secrets),
     ]
     send = transport
     for layer, rule in reversed(way):
@@ -171,8 +174,8 @@ def decoded(send: Send, rule: None, clock: Clock) -> Send:
     return sending
 
 
-def observed(send: Send, rule: None, clock: Clock) -> Send:
-    """Tell whoever listens about each attempt and its answer."""
+def observed(send: Send, secrets: Callable[[], Iterable[Secret]], clock: Clock) -> Send:
+    """Tell whoever listens about each attempt and its answer, whose own name must not be a secret of ours sent back."""
 
     async def sending(request: Request) -> Response:
         began = clock.monotonic()
@@ -193,6 +196,8 @@ def observed(send: Send, rule: None, clock: Clock) -> Send:
                 )
             )
             raise
+        if response.request_id and conceal(response.request_id, secrets()) != response.request_id:
+            response = msgspec.structs.replace(response, headers=Response.headers_of({}))
         emit(
             RequestSent(
                 method=request.method,

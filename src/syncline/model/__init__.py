@@ -4,7 +4,7 @@ from syncline.model.clock import Clock, SystemClock
 from syncline.model.exact_json import BodyTooDeep, MalformedBody, decode_json, encode_json
 from syncline.model.exchange import Headers, Request, Response, origin_of
 from syncline.model.part import Part, kind_of, kinds, part_field, register
-from syncline.model.paths import MISSING, PathError, compile_path, parse_path, read_path
+from syncline.model.paths import MISSING, PathError, compile_path, parse_path, put_path, read_path
 from syncline.model.records import Batch, Checkpoint, Page, Record, Rejected, Row, Written
 from syncline.model.text import LITERAL_SECRET, Reference, Secret, SecretText, Text, reveal
 from syncline.model.token import Token
@@ -49,6 +49,7 @@ __all__ = [
     "origin_of",
     "parse_path",
     "part_field",
+    "put_path",
     "read_path",
     "register",
     "reveal",

@@ -111,3 +111,16 @@ def compile_path(text: str) -> Callable[[Any], Any]:
         return read_path(path, value)
 
     return read
+
+
+def put_path(body: Any, place: str, value: Any) -> Any:
+    """A copy of a JSON body with a value at a path of keys; objects on the way are made."""
+    first, *rest = (str(step) for step in parse_path(place))
+    copy = dict(body) if isinstance(body, dict) else {}
+    inner = copy
+    for step in rest:
+        below = inner.get(first)
+        inner[first] = dict(below) if isinstance(below, dict) else {}
+        inner, first = inner[first], step
+    inner[first] = value
+    return copy

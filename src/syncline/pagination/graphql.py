@@ -7,9 +7,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from syncline.errors import PaginationError
-from syncline.model import MISSING, Request, compile_path, register
+from syncline.model import MISSING, Request, compile_path, put_path, register
 from syncline.pagination.pagination import Answer, Pagination, PathText, Position
-from syncline.pagination.reading import explain_absence, put_at, whole_number
+from syncline.pagination.reading import explain_absence, whole_number
 
 
 @register("pagination")
@@ -31,7 +31,7 @@ class GraphQLConnection(Pagination):
         if not variables:
             return request
         given = request.json.get("variables") if isinstance(request.json, dict) else None
-        return request.with_json(put_at(request.json, "variables", {**(given or {}), **variables}))
+        return request.with_json(put_path(request.json, "variables", {**(given or {}), **variables}))
 
     def advance(self, position: Position, answer: Answer) -> Position | None:
         path = f"{self.connection}.pageInfo.hasNextPage"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
-from syncline.model import MISSING, Request, compile_path, encode_json, parse_path, read_path
+from syncline.model import MISSING, Request, compile_path, encode_json, parse_path, put_path, read_path
 from syncline.model.names import did_you_mean
 
 MAX_SHOWN = 40
@@ -78,18 +78,5 @@ def put(request: Request, values: Mapping[str, Any], where: In) -> Request:
         return request.with_params({name: str(value) for name, value in values.items()})
     body = request.json
     for place, value in values.items():
-        body = put_at(body, place, value)
+        body = put_path(body, place, value)
     return request.with_json(body)
-
-
-def put_at(body: Any, place: str, value: Any) -> Any:
-    """A copy of a JSON body with a value at a path of keys; objects on the way are made."""
-    first, *rest = (str(step) for step in parse_path(place))
-    copy = dict(body) if isinstance(body, dict) else {}
-    inner = copy
-    for step in rest:
-        below = inner.get(first)
-        inner[first] = dict(below) if isinstance(below, dict) else {}
-        inner, first = inner[first], step
-    inner[first] = value
-    return copy

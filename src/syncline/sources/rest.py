@@ -10,7 +10,7 @@ from pydantic import Field
 
 from syncline.errors import BodyError, RateLimitedError
 from syncline.http import Client, Connection, Send, decode_json_body, decode_ndjson_body
-from syncline.model import Clock, Request, Response, SystemClock, parse_path, register
+from syncline.model import Clock, Request, Response, SystemClock, put_path, register
 from syncline.sources.endpoint import Endpoint
 from syncline.sources.reader import Context, Reader, fill
 
@@ -62,7 +62,7 @@ class Rest(HttpSource):
                 params[endpoint.incremental.param] = written
             elif endpoint.incremental.body_param:
                 plain = endpoint.incremental.template == "{cursor}"
-                body = place(body, endpoint.incremental.body_param, since if plain else written)
+                body = put_path(body, endpoint.incremental.body_param, since if plain else written)
         return client.request(
             endpoint.method,
             fill(endpoint.path, context),
@@ -119,18 +119,6 @@ def _query_value(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else value
-
-
-def place(body: Any, path: str, value: Any) -> Any:
-    """A copy of a JSON body with a value at a path of keys; blocks on the way are made."""
-    steps = [str(step) for step in parse_path(path)]
-    copy = dict(body or {})
-    inner = copy
-    for step in steps[:-1]:
-        inner[step] = dict(inner.get(step) or {})
-        inner = inner[step]
-    inner[steps[-1]] = value
-    return copy
 
 
 def _decode_graphql(response: Response) -> Any:
