@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -53,11 +54,12 @@ class StreamRun(msgspec.Struct, frozen=True, kw_only=True):
         )
         gap: str | None = None
         pages = self.reader.pages(self.stream, self.checkpoint, remember=self.stream.into.write == "append")
-        async for page in ahead(pages, self.stop):
-            if page.last:
-                await to_the_end(self.writer.finish(page.checkpoint, self.lease))
-                report.cursor, gap = page.checkpoint.cursor, page.gap
-            else:
+        async with aclosing(ahead(pages, self.stop)) as coming:
+            async for page in coming:
+                if page.last:
+                    await to_the_end(self.writer.finish(page.checkpoint, self.lease))
+                    report.cursor, gap = page.checkpoint.cursor, page.gap
+                    continue
                 await self._write(page)
                 if self.limit is not None and report.account.read >= self.limit:
                     emit(Noticed(what=f"stopped after {report.account.read} records; the next run goes on from here"))
@@ -106,14 +108,15 @@ class StreamRun(msgspec.Struct, frozen=True, kw_only=True):
             )
 
 
-async def ahead(pages: AsyncIterator[Page], stop: asyncio.Event) -> AsyncIterator[Page]:
+async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> AsyncGenerator[Page, None]:
     """The same pages, fetched ahead by a task of its own. Raises Stopped once `stop` is set."""
     queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(PREFETCH)
 
     async def fetch() -> None:
         try:
-            async for page in pages:
-                await queue.put(page)
+            async with aclosing(pages):
+                async for page in pages:
+                    await queue.put(page)
             await queue.put(None)
         except Exception as error:
             await queue.put(error)
