@@ -96,13 +96,13 @@ def _renderer(format: str, stream: TextIO) -> Callable[..., str]:
 
         def render(_: Any, __: str, line: EventDict) -> str:
             first = {key: line[key] for key in ("timestamp", "level", "event") if key in line}
-            return encoder.encode({**first, **line}).decode() + "\n"
+            return encoder.encode({**first, **line}).decode()
 
         return render
     pretty = structlog.dev.ConsoleRenderer(colors=is_terminal(stream), pad_event_to=16, sort_keys=False)
 
     def render_pretty(logger: Any, name: str, line: EventDict) -> str:
         shown = {key: printable(value) if isinstance(value, str) else value for key, value in line.items()}
-        return str(pretty(logger, name, shown)) + "\n"
+        return str(pretty(logger, name, shown))
 
     return render_pretty

@@ -18,6 +18,8 @@ EVERY = 10.0
 """Seconds from one line to the next where there is no terminal."""
 WORTH_SAYING = 5.0
 """Waits longer than this say why and until when."""
+WORTH_SEEING = 0.3
+"""On a terminal shorter ones show as well."""
 RATE_WINDOW = 10.0
 
 _FACES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -26,8 +28,11 @@ _FACES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 class Progress:
     """Listens to a run and knows how far it is. Seconds are those of the given clock."""
 
-    def __init__(self, clock: Clock, on_wait: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, clock: Clock, on_wait: Callable[[], None] | None = None, worth_saying: float = WORTH_SAYING
+    ) -> None:
         self._clock = clock
+        self._worth_saying = worth_saying
         self._on_wait = on_wait
         self._recent: deque[tuple[float, int]] = deque()
         self._waiting: events.Waiting | None = None
@@ -63,7 +68,7 @@ class Progress:
 
     def _wait(self, event: events.Waiting) -> None:
         ends = self._clock.monotonic() + event.seconds
-        if event.seconds <= WORTH_SAYING or (self._waiting is not None and ends <= self._waiting_until):
+        if event.seconds <= self._worth_saying or (self._waiting is not None and ends <= self._waiting_until):
             return
         self._waiting, self._waiting_until = event, ends
         if self._on_wait:
@@ -71,7 +76,7 @@ class Progress:
 
     @property
     def waiting(self) -> str | None:
-        """Why nothing is happening and until when, where that takes longer than five seconds."""
+        """Why nothing is happening and until when, where that is worth saying."""
         if self._waiting is None or self._clock.monotonic() >= self._waiting_until:
             return None
         return f"{self._waiting.reason}, until {self._waiting.until.astimezone(UTC):%H:%M:%S} UTC"
@@ -164,22 +169,30 @@ async def _live(stream: TextIO, clock: Clock) -> AsyncIterator[events.Listener]:
     from rich.live import Live
     from rich.text import Text
 
-    progress = Progress(clock)
+    progress = Progress(clock, worth_saying=WORTH_SEEING)
 
     def render() -> Text:
         face = _FACES[int(clock.monotonic() * 8) % len(_FACES)]
-        text = Text(f"  {face} ", style="cyan")
-        text.append(f"{printable(progress.scope.stream or 'starting'):<12}", style="bold")
-        text.append(f" {sentence(progress)}")
+        text = Text("  ")
+        text.append(face, "cyan")
+        text.append(f" {printable(progress.scope.stream or 'starting')}  ", "bold")
+        if progress.total:
+            done, rest = bar(progress.records / progress.total)
+            text.append(done, "green").append(rest, "bright_black").append("  ")
+        text.append(sentence(progress))
         if progress.waiting:
-            text.append(
-                f"\n    waiting {progress.waiting_seconds:.0f} s: {printable(redacted_text(progress.waiting))}",
-                "yellow",
-            )
+            why = printable(redacted_text(progress.waiting))
+            text.append(f"\n    waiting {span(progress.waiting_seconds)}: {why}", "yellow")
         return text
 
     with Live(get_renderable=render, console=Console(file=stream), refresh_per_second=8, transient=True):
         yield progress
+
+
+def bar(share: float) -> tuple[str, str]:
+    """What is done and what is left, in 24 places."""
+    done = min(24, int(share * 24))
+    return "━" * done, "─" * (24 - done)
 
 
 def sentence(progress: Progress) -> str:

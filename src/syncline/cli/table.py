@@ -18,7 +18,7 @@ class Verb(NamedTuple):
     line: str
 
 
-FIRST, BUILD, OPERATE = "First steps", "Build", "Run"
+GROUPS = FIRST, BUILD, OPERATE = "First steps", "Build", "Run"
 
 VERBS = (
     Verb("demo", FIRST, "a practice API synced into SQLite, faults on the way; no account, no network"),
@@ -36,7 +36,7 @@ VERBS = (
 def overview() -> str:
     """The help of the whole, in one screen."""
     lines = ["syncline: API integrations from one file", "", f"  {_WORDS}"]
-    for group in (FIRST, BUILD, OPERATE):
+    for group in GROUPS:
         lines += ["", group, *(f"  {verb.name:<10}{verb.line}" for verb in VERBS if verb.group == group)]
     lines += ["", "Every verb  --json (results on stdout, logs on stderr) · --debug (tracebacks)", _CODES]
     return "\n".join(lines)

@@ -1,0 +1,152 @@
+"""What people see while they wait."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from datetime import timedelta
+
+import pytest
+
+from syncline.cli.progress import Progress, bar, sentence, showing, span
+from syncline.events import (
+    BatchWritten,
+    Event,
+    PageRead,
+    RequestSent,
+    RetryScheduled,
+    Scope,
+    StreamStarted,
+    Waiting,
+)
+from tests.support.clock import SimulatedClock
+
+SCOPE = Scope(run_id="r1", integration="shop", stream="orders")
+SENT = RequestSent(method="GET", url="http://x/", status=200, attempt=1, seconds=0.1, size=10)
+
+
+class StepClock(SimulatedClock):
+    """Sleeps only as long as the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.allowed = asyncio.Semaphore(0)
+
+    async def sleep(self, seconds: float) -> None:
+        await self.allowed.acquire()
+        await super().sleep(seconds)
+
+
+def tell(progress: Progress, *happened: Event) -> None:
+    for event in happened:
+        progress(SCOPE, event)
+
+
+def started(clock: SimulatedClock, cursor: str | None = None) -> Progress:
+    progress = Progress(clock)
+    tell(progress, StreamStarted(sync_mode="full_refresh", cursor=cursor, resumed=False))
+    return progress
+
+
+def test_u11_records_rate_page_and_lag() -> None:
+    clock = SimulatedClock()
+    progress = started(clock)
+    for number in range(1, 5):
+        clock.advance(1.0)
+        tell(progress, PageRead(number=number, records=100, total=1000))
+        newest = (clock.now() - timedelta(seconds=180)).isoformat()
+        tell(progress, BatchWritten(written=99, unchanged=0, rejected=1, filtered=0, cursor=newest))
+    assert progress.data() == {
+        "time": "2026-11-22T12:00:04+00:00", "event": "progress", "run_id": "r1", "integration": "shop", "stream": "orders",
+        "records": 400, "rate": 100.0, "page": 4, "total": 1000, "rejected": 4, "lag": 180,
+    }  # fmt: skip
+    assert sentence(progress) == "400 of 1,000 records · 100/s · page 4 · 4 rejected · data up to 3 min ago"
+
+
+def test_the_rate_is_that_of_the_last_ten_seconds() -> None:
+    clock = SimulatedClock()
+    progress = started(clock)
+    tell(progress, PageRead(number=1, records=1000, total=None))
+    clock.advance(60)
+    assert progress.rate == 0
+    tell(progress, PageRead(number=2, records=50, total=None))
+    assert progress.rate == 5
+
+
+def test_a_cursor_that_is_no_time_has_no_lag() -> None:
+    assert started(SimulatedClock(), cursor="18446744073709551617").lag is None
+    assert started(SimulatedClock()).lag is None
+
+
+def test_u11_a_wait_over_five_seconds_says_why_and_until_when() -> None:
+    clock = SimulatedClock()
+    progress = started(clock)
+    tell(progress, Waiting(seconds=5.0, reason="pacing", until=clock.now()))
+    assert progress.waiting is None
+    tell(progress, Waiting(seconds=35.0, reason="429, Retry-After", until=clock.now() + timedelta(seconds=35)))
+    assert progress.waiting == "429, Retry-After, until 12:00:35 UTC"
+    clock.advance(10)
+    assert progress.waiting_seconds == 25
+    tell(progress, SENT)
+    assert progress.waiting is None
+
+
+def test_a_retry_far_away_is_a_wait_and_the_longer_one_shows() -> None:
+    clock = SimulatedClock()
+    progress = started(clock)
+    tell(progress, RetryScheduled(attempt=2, seconds=60.0, reason="status 503"))
+    tell(progress, Waiting(seconds=10.0, reason="pacing", until=clock.now() + timedelta(seconds=10)))
+    assert progress.waiting == "status 503, until 12:01:00 UTC"
+    clock.advance(60)
+    assert progress.waiting is None
+
+
+async def test_u11_off_a_terminal_one_structured_line_every_ten_seconds() -> None:
+    clock, stream = StepClock(), io.StringIO()
+    async with showing(stream, clock) as listener:
+        listener(SCOPE, StreamStarted(sync_mode="full_refresh", cursor=None, resumed=False))
+        listener(SCOPE, PageRead(number=1, records=100, total=None))
+        for _ in range(3):
+            clock.allowed.release()
+            for _ in range(5):
+                await asyncio.sleep(0)
+    assert clock.slept == [10.0, 10.0, 10.0]
+    assert stream.getvalue().splitlines() == [
+        f"time=2026-11-22T12:00:{second}+00:00 event=progress run_id=r1 integration=shop stream=orders "
+        f"records=100 rate={rate} page=1"
+        for second, rate in ((10, "10.0"), (20, "0.0"), (30, "0.0"))
+    ]
+
+
+async def test_u11_off_a_terminal_a_long_wait_is_said_at_once() -> None:
+    clock, stream = StepClock(), io.StringIO()
+    async with showing(stream, clock, json=True) as listener:
+        listener(SCOPE, StreamStarted(sync_mode="full_refresh", cursor=None, resumed=False))
+        listener(SCOPE, Waiting(seconds=900, reason="Retry-After", until=clock.now() + timedelta(seconds=900)))
+        (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["waiting"] == "Retry-After, until 12:15:00 UTC"
+
+
+async def test_on_a_terminal_it_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    clock, stream = SimulatedClock(), Terminal()
+    async with showing(stream, clock) as listener:
+        listener(SCOPE, StreamStarted(sync_mode="full_refresh", cursor=None, resumed=False))
+        listener(SCOPE, PageRead(number=3, records=700, total=1400))
+        listener(SCOPE, Waiting(seconds=9.0, reason="\x1b[2Jevil", until=clock.now() + timedelta(seconds=9)))
+    shown = stream.getvalue()
+    assert "700 of 1,400 records" in shown
+    assert "━" * 12 + "─" not in shown.split("orders")[0]
+    assert "waiting 9.0 s" in shown
+    assert "\x1b[2Jevil" not in shown
+
+
+def test_spans_and_bars() -> None:
+    assert [span(s) for s in (0.44, 12, 89, 180, 7200, 200_000)] == ["0.4 s", "12 s", "89 s", "3 min", "2 h", "2 days"]
+    assert [len(done) for done, _ in map(bar, (0.0, 0.5, 1.0, 1.7))] == [0, 12, 24, 24]
+    assert {len(done + rest) for done, rest in map(bar, (0.0, 0.5, 1.0, 1.7))} == {24}
