@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncline.destinations import Sql, Target
-from syncline.destinations.sqlite_rows import UNFIT, Rows
+from syncline.destinations.sqlite_rows import Rows, Unfit
 from syncline.destinations.sqlite_sink import SqliteSink
 from syncline.destinations.sqlite_table import load_table
 from syncline.destinations.values import restore
@@ -173,6 +173,10 @@ async def test_a_table_of_somebody_else_is_adopted_as_it_is(bench: Bench):
         (7, '{"j":1}', 1, "kept", None),
     ]
     assert bench.read()[0]["price"] == 10.1
+    written = await put(bench, ("id", "name"), (1, "again"), (8, None))  # nothing wrong but a constraint
+    assert (written.written, [r.reason for r in written.rejected]) == (
+        1, ["the database refused the row: NOT NULL constraint failed: Orders.name"],
+    )  # fmt: skip
     sql(bench, "DROP INDEX syncline_key_Orders_id")
     sql(bench, "INSERT INTO Orders (ID, name) VALUES (1, 'twin')")
     with pytest.raises(PlanError, match="holds rows with the same id"):
@@ -338,7 +342,7 @@ def test_r34_r35_whatever_comes_is_exact_or_rejected_with_its_path(pages: list[l
         connection.execute("BEGIN")
         try:
             outcome = rows.put(batch)
-        except UNFIT:
+        except Unfit:
             connection.execute("ROLLBACK")
             rows.forget()
             connection.execute("BEGIN")

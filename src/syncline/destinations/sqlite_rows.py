@@ -39,8 +39,9 @@ class Unfit(Exception):
     """The batch holds something that the quick way cannot write; begin anew, carefully."""
 
 
-UNFIT = (Unfit, ValueError, TypeError, OverflowError, sqlite3.IntegrityError, sqlite3.DataError,
-         sqlite3.InterfaceError, sqlite3.ProgrammingError)  # fmt: skip
+REFUSED = (ValueError, TypeError, OverflowError, sqlite3.IntegrityError, sqlite3.DataError,
+           sqlite3.InterfaceError, sqlite3.ProgrammingError)  # fmt: skip
+"""What Python and SQLite raise for single values and rows."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -84,8 +85,14 @@ class Rows:
         self._version = -1
 
     def put(self, batch: Batch) -> Put:
-        """The quick way. Raises one of UNFIT, after which the transaction is to be rolled back and `put_carefully` called."""
+        """The quick way. Raises Unfit, after which the transaction is to be rolled back and `put_carefully` called."""
         self._refresh()
+        try:
+            return self._put(batch)
+        except REFUSED as problem:
+            raise Unfit from problem
+
+    def _put(self, batch: Batch) -> Put:
         changes: list[str] = []
         columns, kinds = shape_of(batch.rows)
         shape = self._shapes.get((batch.columns, kinds))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from syncline.destinations.destination import SchemaPolicy, Target, Trial, note_of, with_note
 from syncline.destinations.identifiers import checked_table, fold, quoted
-from syncline.destinations.sqlite_rows import UNFIT, Put, Rows
+from syncline.destinations.sqlite_rows import Put, Rows, Unfit
 from syncline.destinations.sqlite_table import (
     KEY_INDEX,
     Column,
@@ -125,7 +125,7 @@ class SqliteWriter:
         def both() -> tuple[Written, list[str]]:
             try:
                 return attempt(self._rows.put)
-            except UNFIT:
+            except Unfit:
                 return attempt(self._rows.put_carefully)
 
         written, changes = await self._lane.run(both)
@@ -236,7 +236,7 @@ def _try(path: Path, table: str, target: Target, batch: Batch, primary_key: tupl
             rows = Rows(connection, table, () if target.write == "append" else primary_key)
             try:
                 return _tried(connection, table, target, batch, rows.put)
-            except UNFIT:
+            except Unfit:
                 rows.forget()
                 return _tried(connection, table, target, batch, rows.put_carefully)
         finally:
