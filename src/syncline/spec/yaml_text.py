@@ -27,7 +27,9 @@ Path = Sequence[str | int]
 _SPECIAL: dict[str, Any] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _SPECIAL |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-_UNREADABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_UNREADABLE_ASCII = re.compile("[^\t\n\r -~]")
+# this one and the writer's patterns below are compiled when they are first needed: most runs need none of them
+_UNREADABLE = "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
 
 _SENTENCES = (
@@ -139,7 +141,7 @@ def _decode(text: str | bytes, name: str) -> str:
                 name, [Mistake(name, line, column, "", "this is not UTF-8; save the file as UTF-8")]
             ) from None
     text = text.removeprefix("\ufeff")
-    if bad := _UNREADABLE.search(text):
+    if bad := _UNREADABLE_ASCII.search(text) if text.isascii() else re.search(_UNREADABLE, text):
         line, column = _place(text[: bad.start()])
         what = f"the character U+{ord(bad[0]):04X} cannot stand in a file; write \\u{ord(bad[0]):04x} in double quotes"
         raise _spec_error(name, [Mistake(name, line, column, "", what)])
@@ -306,14 +308,13 @@ def _number(text: str) -> float | Decimal:
 
 WIDTH = 100
 
-_PLAIN = re.compile(r"[\w/.$(<](?:[^:#]|:(?! |$)|(?<! )#)*")
-_PLAIN_IN_FLOW = re.compile(r"[\w/.$(<][\w ./$()<>=+*@%|-]*")
-_MISREAD = re.compile(
-    r"~|null|true|false|yes|no|on|off|y|n|<<|\.\.\..*"
+_PLAIN = r"[\w/.$(<](?:[^:#]|:(?! |$)|(?<! )#)*"
+_PLAIN_IN_FLOW = r"[\w/.$(<][\w ./$()<>=+*@%|-]*"
+_MISREAD = (
+    r"(?i:~|null|true|false|yes|no|on|off|y|n|<<|\.\.\..*"
     r"|[-+]?(?:0[xob][0-9a-f_]*|(?:[0-9][0-9_,]*)?\.?[0-9_]*(?:e[-+]?[0-9]+)?|[0-9][0-9_]*(?::[0-9]+)+(?:\.[0-9_]*)?|\.inf|\.nan)"
-    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*",
-    re.IGNORECASE,
-)  # fmt: skip
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*)"
+)
 """What some reader of YAML 1.1 or 1.2 would not take for text."""
 
 
@@ -407,7 +408,7 @@ def _key_text(key: Any) -> str:
     return _scalar(key, _PLAIN_IN_FLOW)
 
 
-def _scalar(value: Any, plain: re.Pattern[str]) -> str:
+def _scalar(value: Any, plain: str) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -418,9 +419,14 @@ def _scalar(value: Any, plain: re.Pattern[str]) -> str:
         return _write_number(value)
     if not isinstance(value, str):
         raise ValueError(f"{type(value).__name__} cannot be written as YAML")
-    if plain.fullmatch(value) and value.isprintable() and not value.endswith(" ") and not _MISREAD.fullmatch(value):
+    if _is_plain(value, plain):
         return value
     return '"' + "".join(_escape(character) for character in value) + '"'
+
+
+def _is_plain(value: str, plain: str) -> bool:
+    shaped = re.fullmatch(plain, value) is not None and value.isprintable() and not value.endswith(" ")
+    return shaped and re.fullmatch(_MISREAD, value) is None
 
 
 def _write_number(value: float | Decimal) -> str:
