@@ -252,3 +252,27 @@ async def test_every_account_adds_up_through_faults(tmp_path: Path) -> None:
     assert all(report.account.adds_up for report in reports)
     assert sum(report.account.written for report in reports) == 40
     assert rows(tmp_path, "SELECT count(*) FROM books") == [(40,)]
+
+
+async def test_a_field_that_an_unmapped_record_no_longer_has_is_null_and_not_what_it_was(tmp_path: Path) -> None:
+    shelf = Shelf(books=3)
+    shelf.books[0]["note"] = "signed"
+    async with serving(shelf) as url:
+        file = integration(url, tmp_path, books())
+        await arun(file)
+        assert rows(tmp_path, "SELECT note FROM books WHERE id = 1") == [("signed",)]
+        del shelf.books[0]["note"]
+        assert (await arun(file, full=True)).account.written == 1
+        assert rows(tmp_path, "SELECT note FROM books WHERE id = 1") == [(None,)]
+        assert (await arun(file, full=True)).account.unchanged == 3
+
+
+@pytest.mark.parametrize(("policy", "exit_code", "columns"), [("freeze", 7, 4), ("discard", 0, 4), ("evolve", 0, 5)])
+async def test_a_new_field_meets_the_streams_policy(tmp_path: Path, policy: str, exit_code: int, columns: int) -> None:
+    shelf = Shelf(books=3)
+    async with serving(shelf) as url:
+        await arun(integration(url, tmp_path, books()))
+        shelf.books[1]["isbn"] = "978"
+        report = await arun(integration(url, tmp_path, books(schema=policy)), full=True)
+        assert report.exit_code == exit_code
+        assert rows(tmp_path, "SELECT count(*) FROM pragma_table_info('books')") == [(columns,)]

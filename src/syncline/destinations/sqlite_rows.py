@@ -78,7 +78,7 @@ class Rows:
         self._connection, self._name, self._key, self._schema = connection, name, key, schema
         self._table = Table(name, {})
         self._version = -1
-        self._shapes: dict[tuple[tuple[str, ...], Kinds], Shape] = {}
+        self._shapes: dict[tuple[tuple[str, ...], Kinds, bool], Shape] = {}
 
     def forget(self) -> None:
         """What was known of the table may not be true any more: a transaction was rolled back."""
@@ -95,9 +95,9 @@ class Rows:
     def _put(self, batch: Batch) -> Put:
         changes: list[str] = []
         columns, kinds = shape_of(batch.rows)
-        shape = self._shapes.get((batch.columns, kinds))
+        shape = self._shapes.get((batch.columns, kinds, batch.whole))
         if shape is None:
-            shape = self._shape(batch.columns, columns, kinds, changes)
+            shape = self._shape(batch, columns, kinds, changes)
         for index in shape.floats:
             if not all(value is None or math.isfinite(value) for value in columns[index]):
                 raise Unfit
@@ -137,7 +137,8 @@ class Rows:
 
     # The quick way
 
-    def _shape(self, names: tuple[str, ...], columns: Any, kinds: Kinds, changes: list[str]) -> Shape:
+    def _shape(self, batch: Batch, columns: Any, kinds: Kinds, changes: list[str]) -> Shape:
+        names = batch.columns
         folded = [fold(name) for name in names]
         full = {name for name, types in zip(folded, kinds, strict=True) if NONE not in types}
         if len(set(folded)) < len(names) or not {fold(name) for name in self._key} <= full:
@@ -152,11 +153,11 @@ class Rows:
         logical = [self._table.columns[fold(name)].logical for name in names]
         converts = [(index, converter(logical[index], types)) for index, types in enumerate(kinds)]
         shape = Shape(
-            self._statement(names),
+            self._statement(names, whole=batch.whole),
             tuple((index, convert) for index, convert in converts if convert is not None),
             tuple(i for i, types in enumerate(kinds) if float in types or (logical[i] == "json" and Decimal in types)),
         )
-        self._shapes[names, kinds] = shape
+        self._shapes[names, kinds, batch.whole] = shape
         return shape
 
     def _quick_type(self, name: str, values: Sequence[Any], types: frozenset[type]) -> Logical:
@@ -176,7 +177,7 @@ class Rows:
             raise Unfit
         return wider
 
-    def _statement(self, names: Sequence[str]) -> str:
+    def _statement(self, names: Sequence[str], *, whole: bool) -> str:
         table = quoted(self._table.name)
         listed = [quoted(name) for name in names]
         insert = f"INSERT INTO {table} ({', '.join(listed)}) VALUES ({', '.join('?' * len(listed))})"  # noqa: S608
@@ -184,13 +185,15 @@ class Rows:
             return insert
         conflict = f"{insert} ON CONFLICT ({', '.join(map(quoted, self._key))})"
         keys = {fold(name) for name in self._key}
-        others = [quoted(name) for name in names if fold(name) not in keys]
-        if not others:
+        after = {quoted(name): f"excluded.{quoted(name)}" for name in names if fold(name) not in keys}
+        if whole and self._table.ours:
+            given = keys | {fold(name) for name in names}
+            after |= {quoted(c.name): "NULL" for name, c in self._table.columns.items() if name not in given}
+        if not after:
             return f"{conflict} DO NOTHING"
-        assignments = ", ".join(f"{name} = excluded.{name}" for name in others)
-        before = ", ".join(f"{table}.{name}" for name in others)
-        after = ", ".join(f"excluded.{name}" for name in others)
-        return f"{conflict} DO UPDATE SET {assignments} WHERE ({before}) IS NOT ({after})"
+        assignments = ", ".join(f"{name} = {value}" for name, value in after.items())
+        before = ", ".join(f"{table}.{name}" for name in after)
+        return f"{conflict} DO UPDATE SET {assignments} WHERE ({before}) IS NOT ({', '.join(after.values())})"
 
     def _evolve(self, wanted: dict[str, Logical]) -> list[str]:
         new = not self._table.exists
@@ -270,7 +273,7 @@ class Rows:
     def _execute(
         self, batch: Batch, names: dict[str, int], kept: list[int], refused: dict[int, Refusal], put: Put
     ) -> None:
-        sql = self._statement(list(names))
+        sql = self._statement(list(names), whole=batch.whole)
         for number in kept:
             row = batch.rows[number]
             bound = [self._bind(name, row[index]) for name, index in names.items()]

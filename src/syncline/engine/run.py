@@ -171,9 +171,10 @@ class _Run:
             stream.name,
             stream.into,
             primary_key=key_columns(stream),
-            fresh=checkpoint.resume is None,
+            fresh=self.full,
             lease=lease,
             checkpoint=checkpoint,
+            schema=stream.schema_,
         )
         await StreamRun(
             stream=stream,

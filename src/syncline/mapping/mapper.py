@@ -94,7 +94,7 @@ class Mapper:
         else:
             columns = tuple(dict.fromkeys(key for record in kept for key in record))
             rows = [tuple(map(record.get, columns)) for record in kept]
-        return Mapped(batch=Batch(columns=columns, rows=rows), rejected=rejected, filtered=filtered)
+        return Mapped(batch=Batch(columns=columns, rows=rows, whole=True), rejected=rejected, filtered=filtered)
 
     def _sift(self, records: list[Any]) -> Mapped:
         """The page again, record by record, without those whose text no encoding can hold."""

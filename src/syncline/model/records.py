@@ -67,6 +67,8 @@ class Batch(msgspec.Struct, kw_only=True):
 
     columns: tuple[str, ...]
     rows: list[Row]
+    whole: bool = False
+    """The rows say everything there is: a column of the destination that is not among `columns` is null in them."""
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
-from syncline.destinations import Target
+from syncline.destinations import SchemaPolicy, Target
 from syncline.mapping import Mapping, Where
 from syncline.model import Part, Ratio, Text, part_field
 from syncline.sources import Endpoint
@@ -73,11 +73,18 @@ class Alert(Part):
 class Stream(Endpoint):
     """One kind of record, from its source to its destination."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     where: Where = Field(
         default={}, description="Keep only records with this value (or one of these values) at this path"
     )
     mapping: Mapping | None = Field(default=None, description="Which fields the rows have and where they come from")
     into: Target = Field(default=Target(), description="Where the rows go and how they are written")
+    schema_: SchemaPolicy = Field(
+        default="evolve",
+        alias="schema",
+        description="New fields become columns (evolve), stop the run (freeze), or are left out (discard)",
+    )
     on_reject: OnReject = Field(default=OnReject(), description="What to make of records that do not become rows")
 
 
