@@ -75,9 +75,11 @@ def test_u3_help_takes_at_most_three_times_bare_python(words: list[str]) -> None
 
 
 @pytest.mark.slow
-def test_u3_a_verb_starts_within_half_a_second_of_cpu(folder: Path) -> None:
-    ours = ["-m", "syncline.cli", "run", str(folder / "shop.yaml"), "--no-progress"]
-    assert min(_cpu(ours, folder) for _ in range(3)) <= 0.5 * max(1.0, _cpu(["-c", "pass"]) / 0.015)
+def test_u3_a_small_run_costs_little_more_than_the_libraries_it_stands_on(folder: Path) -> None:
+    libraries = ["-c", "import asyncio, aiohttp, msgspec, pydantic, sqlite3, yaml"]
+    ours = ["-m", "syncline.cli", "run", "shop.yaml", "--no-progress"]
+    times = [(_cpu(libraries), _cpu(ours, folder)) for _ in range(5)]
+    assert min(mine for _, mine in times) <= 2.2 * min(floor for floor, _ in times)
 
 
 def _cpu(words: list[str], cwd: Path | None = None) -> float:

@@ -57,7 +57,8 @@ def _run(parser: argparse.ArgumentParser) -> None:
 
 def _logging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-format", choices=("json", "pretty", "none"), default="none", help="log to stderr")
-    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
+    levels = ("debug", "info", "warning", "error")
+    parser.add_argument("--log-level", choices=levels, default="info", help="the least that is logged (default: info)")
 
 
 def _schema(parser: argparse.ArgumentParser) -> None:
