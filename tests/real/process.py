@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,8 @@ from urllib.request import ProxyHandler, build_opener
 PATIENCE = 60.0
 """Seconds that a server may take to start: a cold Java on a busy machine is slow."""
 ATTEMPTS = 3
+KEEPER = Path(__file__).with_name("keeper.py")
+PREFIX = "syncline-real-"
 
 direct = build_opener(ProxyHandler({}))
 
@@ -39,7 +40,7 @@ def serving(command: Callable[[int, Path], Sequence[str]], *, health: str) -> It
     taken, so a server that does not start is started again on another one.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        with tempfile.TemporaryDirectory(prefix="syncline-real-") as name:
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
             folder, port = Path(name), free_port()
             with _running(list(command(port, folder)), folder) as process:
                 url = f"http://127.0.0.1:{port}"
@@ -55,50 +56,29 @@ def serving(command: Callable[[int, Path], Sequence[str]], *, health: str) -> It
 
 @contextmanager
 def _running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with a group of its own, so that its children can be ended with it."""
+    """A keeper with its server; both leave when its stdin closes, by us or by our end."""
     with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            yield process
-        finally:
-            end_group(process)
-
-
-def end_group(process: subprocess.Popen[bytes], patience: float = 5.0) -> None:
-    """Ask the process and its children to leave, then make them."""
-    for name in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, name)
-        except ProcessLookupError:
-            break
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline and group_lives(process):
-            time.sleep(0.02)
-    process.wait()
-
-
-def group_lives(process: subprocess.Popen[bytes]) -> bool:
-    process.poll()
+        kept = [sys.executable, str(KEEPER), str(folder), *command]
+        keeper = subprocess.Popen(kept, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
     try:
-        os.killpg(process.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        yield keeper
+    finally:
+        assert keeper.stdin
+        keeper.stdin.close()
+        keeper.wait(PATIENCE)
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, folder: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise DidNotStartError(f"{process.args} left with {process.returncode}: {_last_words(folder)}")
+            raise DidNotStartError(f"{process.args[3:]} left with {process.returncode}: {_last_words(folder)}")
         try:
             with direct.open(url, timeout=2):
                 return
         except (URLError, OSError):
             time.sleep(0.05)
-    raise DidNotStartError(f"{process.args} did not answer within {PATIENCE:g} s: {_last_words(folder)}")
+    raise DidNotStartError(f"{process.args[3:]} did not answer within {PATIENCE:g} s: {_last_words(folder)}")
 
 
 def _last_words(folder: Path) -> str:

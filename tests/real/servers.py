@@ -55,7 +55,7 @@ def serve_wiremock() -> AbstractContextManager[str]:
 
     def command(port: int, folder: Path) -> list[str]:
         start = [java, *small, "-jar", str(jar), "--bind-address", "127.0.0.1", "--port", str(port)]
-        return [*start, "--disable-banner", "--root-dir", str(folder)]
+        return [*start, "--disable-banner", "--disable-gzip", "--root-dir", str(folder)]
 
     return serving(command, health="/__admin/health")
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import select
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from http.client import HTTPException
@@ -15,7 +19,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from tests.real import process, servers
+from tests.real import keeper, process, servers
 from tests.real.independent import by_last_id, by_link, by_token, get
 from tests.real.seeds import STRIPE_KEY, fill_datasette, json_server_data
 from tests.real.wiremock import RESETS, WireMock, document, fault, refusal
@@ -71,30 +75,50 @@ def test_wiremock_breaks_connections(wiremock: WireMock, name: str) -> None:
         get(f"{wiremock.url}/broken")
 
 
+SERVERS = (servers.serve_datasette, servers.serve_localstripe, servers.serve_json_server, servers.serve_wiremock)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "serve", [servers.serve_datasette, servers.serve_localstripe, servers.serve_json_server, servers.serve_wiremock]
-)
+@pytest.mark.parametrize("serve", SERVERS)
 def test_a_server_leaves_nothing_behind(
     serve: Callable[[], AbstractContextManager[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    started: list[subprocess.Popen[bytes]] = []
-    popen = subprocess.Popen
-
-    def remember(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
-        started.append(popen(*arguments, **options))
-        return started[-1]
-
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    entered = serve()
-    monkeypatch.setattr(process.subprocess, "Popen", remember)
-    with entered as url:
-        assert process.group_lives(started[-1])
+    with serve() as url:
+        assert answers(url)
         assert list(tmp_path.iterdir())
-    assert not any(process.group_lives(each) for each in started)
+    assert not answers(url)
     assert not list(tmp_path.iterdir())
-    with pytest.raises(OSError):
-        get(f"{url}/")
+
+
+def answers(url: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0
+
+
+FAMILY = "import subprocess, time; subprocess.Popen(['sleep', '60']); print(1, flush=True); time.sleep(60)"
+TESTS_THAT_DIE = """
+import os, signal, sys
+from tests.real.process import serving
+serve = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1"]
+with serving(lambda port, folder: [*serve, str(port)], health="/") as url:
+    print(url, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_server_is_gone_even_when_the_tests_are_killed(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(root)}
+    died = subprocess.run(
+        [sys.executable, "-c", TESTS_THAT_DIE], env=environment, stdout=subprocess.PIPE, text=True, timeout=60
+    )
+    assert died.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline and (answers(died.stdout.strip()) or list(tmp_path.iterdir())):
+        time.sleep(0.05)
+    assert not answers(died.stdout.strip())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_server_that_cannot_start_says_why() -> None:
@@ -107,10 +131,9 @@ def test_a_server_that_cannot_start_says_why() -> None:
 
 
 def test_children_are_ended_with_their_parent() -> None:
-    family = "import subprocess, time; subprocess.Popen(['sleep', '60']); print(1, flush=True); time.sleep(60)"
-    parent = subprocess.Popen([sys.executable, "-c", family], stdout=subprocess.PIPE, start_new_session=True)
+    parent = subprocess.Popen([sys.executable, "-c", FAMILY], stdout=subprocess.PIPE, start_new_session=True)
     with parent:
         assert parent.stdout and parent.stdout.readline()
-        process.end_group(parent, patience=0.5)
+        keeper.end_group(parent, patience=0.5)
         readable, _, _ = select.select([parent.stdout], [], [], 5)
         assert readable and parent.stdout.read() == b"", "whoever lives still holds the pipe"

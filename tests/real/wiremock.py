@@ -133,6 +133,11 @@ def late(answer: Answer, seconds: float) -> Answer:
     return {**answer, "fixedDelayMilliseconds": int(seconds * 1_000)}
 
 
+def dripping(answer: Answer, *, chunks: int, seconds: float) -> Answer:
+    """The answer in many small pieces, spread over so many seconds."""
+    return {**answer, "chunkedDribbleDelay": {"numberOfChunks": chunks, "totalDuration": int(seconds * 1_000)}}
+
+
 def _named(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
