@@ -99,6 +99,10 @@ class Sink(Protocol):
 class Destination(Part):
     """Base of all destinations. Relative paths are relative to the working directory."""
 
+    def misfit(self, target: Target) -> str | None:
+        """What about a target does not suit this destination, or None; for checks before anything is opened."""
+        return None
+
     @abstractmethod
     def open(self, *, integration: str, default_state: Path, clock: Clock) -> AbstractAsyncContextManager[Sink]:
         """Open for writing; what is missing is created. Raises PlanError, WriteError, StateError."""

@@ -46,7 +46,7 @@ class File(Destination):
     def open(self, *, integration: str, default_state: Path, clock: Clock) -> AbstractAsyncContextManager[Sink]:
         from syncline.destinations.jsonl_sink import open_jsonl  # late: sqlite3 is needed by runs only
 
-        return open_jsonl(self, default_state, clock)
+        return open_jsonl(self.root(), self.place, default_state, clock)
 
     def open_state(self, *, default_state: Path) -> AbstractAsyncContextManager[StateStore]:
         from syncline.state.store import open_state  # late: as above
@@ -60,6 +60,11 @@ class File(Destination):
         lines, refused = lines_of(batch, None)
         written = f"WRITE {final.relative_to(self.root())}"
         return Trial(exists=final.exists(), statements=(written,), inserts=len(lines), rejected=tuple(refused))
+
+    def misfit(self, target: Target) -> str | None:
+        if target.write != "upsert":
+            return None
+        return "lines of a file cannot be updated; write: append (one file a run) or write: replace (one file a stream)"
 
     def root(self) -> Path:
         """The folder that nothing is written outside of: the path up to its first placeholder."""
@@ -75,12 +80,8 @@ class File(Destination):
             raise PlanError(
                 f"the path {pattern!r} is not a pattern", hint="it may hold {stream} and {run}, nothing else"
             )
-        if target.write == "upsert":
-            raise PlanError(
-                f"{stream}: lines of a file cannot be updated",
-                hint="set `into: {write: append}` (one file a run) or `into: {write: replace}` (one file a stream)",
-                stream=stream,
-            )
+        if misfit := self.misfit(target):
+            raise PlanError(misfit, hint="set `into: {write: append}` or `into: {write: replace}`", stream=stream)
         if not names:
             pattern += "/{stream}.jsonl" if target.write == "replace" else "/{stream}-{run}.jsonl"
         elif target.write == "append" and "run" not in names:

@@ -8,13 +8,12 @@ repeated, so a crash in between is made good at the next start.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from syncline.destinations.destination import SchemaPolicy, Target, note_of, with_note
-from syncline.destinations.file import File
 from syncline.destinations.values import misfit
 from syncline.errors import PlanError, WriteError
 from syncline.model import Batch, Checkpoint, Clock, Rejected, Written, encode_json
@@ -24,13 +23,16 @@ from syncline.state.store import open_state
 
 COPY_BYTES = 1 << 20
 
+Place = Callable[[str, Target, str], Path]
+"""The finished file of a stream, a target and a run."""
+
 
 class JsonlSink:
     """A folder of files, and the state beside it."""
 
-    def __init__(self, place: File, state: StateStore, lane: Lane, clock: Clock) -> None:
+    def __init__(self, root: Path, place: Place, state: StateStore, lane: Lane, clock: Clock) -> None:
         self.state = state
-        self._place, self._lane, self._clock = place, lane, clock
+        self._root, self._place, self._lane, self._clock = root, place, lane, clock
         self._writers: list[JsonlWriter] = []
 
     async def begin(
@@ -45,9 +47,9 @@ class JsonlSink:
         checkpoint: Checkpoint,
         schema: SchemaPolicy = "evolve",
     ) -> JsonlWriter:
-        final = self._place.place(stream, target, lease.owner.run_id or f"run-{lease.fence}")
+        final = self._place(stream, target, lease.owner.run_id or f"run-{lease.fence}")
         note = note_of(checkpoint)
-        file = PassFile(self._place.root(), final, lease.fence, empty=target.write == "replace")
+        file = PassFile(self._root, final, lease.fence, empty=target.write == "replace")
         await self._lane.run(file.begin, note, fresh=fresh)
         writer = JsonlWriter(file, self.state, self._lane, self._clock)
         self._writers.append(writer)
@@ -251,9 +253,9 @@ def _literal(name: str) -> str:
 
 
 @asynccontextmanager
-async def open_jsonl(place: File, default_state: Path, clock: Clock) -> AsyncIterator[JsonlSink]:
+async def open_jsonl(root: Path, place: Place, default_state: Path, clock: Clock) -> AsyncIterator[JsonlSink]:
     async with open_state(default_state) as state:
-        sink = JsonlSink(place, state, Lane("syncline-files"), clock)
+        sink = JsonlSink(root, place, state, Lane("syncline-files"), clock)
         try:
             yield sink
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from syncline.destinations import Destination
 from syncline.model import Part
 from syncline.model.names import did_you_mean
 from syncline.pagination import Unpaged
@@ -25,6 +26,8 @@ def lint_integration(integration: Integration) -> Iterator[tuple[Path, str]]:
         yield from ((at + path, what) for path, what in _lint_parents(stream, integration))
         if misfit := _misfit(integration.source, stream):
             yield (*at, misfit.partition(" ")[0].partition(".")[0]), misfit
+        if isinstance(integration.destination, Destination) and (misfit := integration.destination.misfit(stream.into)):
+            yield (*at, "into", "write"), misfit
         table = stream.into.table or stream.name
         if table in tables and names.index(stream.name) == index:
             yield (
