@@ -69,7 +69,7 @@ def _refuse_what_is_not_json(response: Response) -> None:
         raise BrokenBodyError(
             f"{'HTML' if 'html' in said.lower() or title else 'markup'} came instead of JSON",
             status=response.status,
-            evidence=f"a page titled {title!r}"
+            evidence=f"a page titled '{title}'"
             if title
             else printable(response.body[:400].decode("utf-8", "replace"), 120),
             cause="a log-in, maintenance or error page, or an address that is not the API's",

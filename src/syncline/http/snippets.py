@@ -42,7 +42,7 @@ def api_message(response: Response) -> str | None:
         return None
     if is_markup(response):
         title = page_title(response)
-        return f"a page titled {title!r}" if title else "a page of HTML or XML without a title"
+        return f"a page titled '{title}'" if title else "a page of HTML or XML without a title"
     if len(response.body) <= LOOKED_AT:
         try:
             found = _message(decode_json(response.body), 4)

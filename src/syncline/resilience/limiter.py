@@ -89,18 +89,20 @@ class Limiter:
         if self._era_began is None:
             self._era_began, self._era_ticket, self._accepted, self._refused_in_era = now, self._ticket, 0, 0
         for window in self.windows:
-            window.take(now)
+            window.take(now, self._ticket)
         for policy in self._policies.values():
-            policy.take(now)
+            policy.take(now, self._ticket)
         for quota in self._quotas.values():
             quota.take()
         if self._guess:
-            self._guess.take(now)
+            self._guess.take(now, self._ticket)
         return self._ticket
 
     def answered(self, ticket: int, response: Response | None, now: float, wall: datetime) -> list[Told | str]:
         """The request's answer, or None where none came. Returns what was learned, for people."""
         self.in_flight -= 1
+        for window in self.windows:
+            window.answered(ticket, now)
         was_probe = ticket == self._probe
         if was_probe:
             self._probe = None
@@ -158,7 +160,7 @@ class Limiter:
                 known = self._policies.get(told.name)
                 if known is None or known.rate != rate:
                     self._policies[told.name] = policy = SlidingLog(rate)
-                    policy.take(now)
+                    policy.take(now, self._ticket)
                     learned.append(told)
             if told.remaining is not None and told.reset is not None:
                 quota = self._quotas.get(told.name)

@@ -102,7 +102,7 @@ class RetryBudget:
         self._refilled = 0.0
 
     def earn(self) -> None:
-        """A request is sent for the first time."""
+        """A request was sent for the first time."""
         self._credit = min(self._credit + self._share, self._floor + FULL_CREDIT)
 
     def spend(self, now: float) -> bool:

@@ -6,10 +6,10 @@ from collections import deque
 
 from syncline.model import Rate
 
-MARGIN = 0.008
+MARGIN = 0.009
 """Share by which a window is longer here than there: requests do not all travel equally fast."""
-FIRST_MARGIN = 0.05
-"""The same for the first window, whose requests arrive late because they open their connections."""
+FIRST_DELAY = 0.25
+"""Share of the window by which a request of the first window may arrive late, because it opens its connection."""
 WIDEST_MARGIN = 0.05
 LONGEST_MARGIN = 1.0
 MOST_ENTRIES = 1_000
@@ -33,6 +33,7 @@ class SlidingLog:
         self._entries: deque[list[float]] = deque()  # [first, last, count]
         self._used = 0
         self._began: float | None = None
+        self._first: dict[int, list[float]] = {}  # entries of the first window, by ticket
 
     def ready_in(self, now: float) -> float:
         """Seconds until one more may be sent; 0 for at once."""
@@ -41,7 +42,7 @@ class SlidingLog:
             self._used -= int(entries.popleft()[2])
         return 0.0 if self._used < self.rate.amount else self._leaves(entries[0][1]) - now
 
-    def take(self, now: float) -> None:
+    def take(self, now: float, ticket: int) -> None:
         if self._began is None:
             self._began = now
         self._used += 1
@@ -51,6 +52,17 @@ class SlidingLog:
             entries[-1][2] += 1
         else:
             entries.append([now, now, 1])
+            if now <= self._began + self.rate.per:
+                self._first[ticket] = entries[-1]
+
+    def answered(self, ticket: int, now: float) -> None:
+        """A request of the first window reached the server by `now`: it is counted from then, within bounds.
+
+        Many connections opened at once take their time; without this, the second window's requests come too early.
+        """
+        entry = self._first.pop(ticket, None)
+        if entry is not None:
+            entry[1] = max(entry[1], min(now, entry[0] + FIRST_DELAY * self.rate.per))
 
     @property
     def full(self) -> bool:
@@ -62,9 +74,7 @@ class SlidingLog:
         self.margin = min(self.margin * 2, WIDEST_MARGIN)
 
     def _leaves(self, sent: float) -> float:
-        first = self._began is not None and sent <= self._began + self.rate.per
-        share = max(FIRST_MARGIN, self.margin) if first else self.margin
-        return sent + self.rate.per + min(share * self.rate.per, LONGEST_MARGIN)
+        return sent + self.rate.per + min(self.margin * self.rate.per, LONGEST_MARGIN)
 
 
 class Bucket:
@@ -86,9 +96,12 @@ class Bucket:
         ahead = self._full_at - now - (self.burst - 1) * self._interval
         return ahead if ahead > 1e-9 else 0.0
 
-    def take(self, now: float) -> None:
+    def take(self, now: float, ticket: int) -> None:
         self._full_at = (max(self._full_at, now) if self._started else now) + self._interval
         self._started = True
+
+    def answered(self, ticket: int, now: float) -> None:
+        """Evenly spaced requests need no correction."""
 
     @property
     def full(self) -> bool:
@@ -123,8 +136,8 @@ class Guess:
             self._become(self._good + max(1, self._good // 20), now)
         return self.log.ready_in(now)
 
-    def take(self, now: float) -> None:
-        self.log.take(now)
+    def take(self, now: float, ticket: int) -> None:
+        self.log.take(now, ticket)
 
     def refused(self, now: float) -> None:
         """Back to what was known to be accepted; where that itself is refused, to three quarters of it."""
