@@ -17,7 +17,7 @@ from syncline import events
 from syncline.engine import Report, arun
 from syncline.errors import SpecError
 from syncline.spec import Integration, loads
-from syncline.spec.yaml_text import write
+from syncline.spec.yaml_write import write
 from tests.engine.shelf import Shelf, books, integration, rows
 from tests.support.serving import serving
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncline.errors import Mistake, SpecError
-from syncline.spec.yaml_text import MAX_DEPTH, read, write
+from syncline.spec.yaml_text import MAX_DEPTH, read
+from syncline.spec.yaml_write import write
 
 FILE = """\
 name: shop-orders

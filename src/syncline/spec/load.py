@@ -13,7 +13,8 @@ from syncline.model import kinds
 from syncline.spec.integration import Integration
 from syncline.spec.lint import lint_integration
 from syncline.spec.mistakes import mistakes_in
-from syncline.spec.yaml_text import Document, read, show_path, write
+from syncline.spec.yaml_text import Document, read, show_path
+from syncline.spec.yaml_write import write
 
 SCHEMA_LINE = "# yaml-language-server: $schema=./syncline.schema.json\n"
 
