@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
@@ -91,6 +90,8 @@ def register(family: str) -> Callable[[type[P]], type[P]]:
 def kinds(family: str) -> Mapping[str, type[Part]]:
     """Every kind of a family, those of installed packages included."""
     if family not in _looked_for_plugins:
+        from importlib.metadata import entry_points  # late: a fifth of a small run's start, needed for unknown kinds only
+
         _looked_for_plugins.add(family)
         for point in entry_points(group=ENTRY_POINTS):
             if point.name.startswith(f"{family}."):
