@@ -90,7 +90,8 @@ def register(family: str) -> Callable[[type[P]], type[P]]:
 def kinds(family: str) -> Mapping[str, type[Part]]:
     """Every kind of a family, those of installed packages included."""
     if family not in _looked_for_plugins:
-        from importlib.metadata import entry_points  # late: a fifth of a small run's start, needed for unknown kinds only
+        # late: a tenth of a small run's start
+        from importlib.metadata import entry_points
 
         _looked_for_plugins.add(family)
         for point in entry_points(group=ENTRY_POINTS):
