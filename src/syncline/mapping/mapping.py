@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -71,8 +72,25 @@ TemplateText = Annotated[str, _GrammarRule(parse_template, "a template")]
 Constant = Annotated[Any, BeforeValidator(exact)]
 
 
+def _without_target(schema: dict[str, Any]) -> None:
+    """In a block the target is the key; only in a list must it stand in the field."""
+    del schema["required"]
+
+
+def _both_spellings(schema: dict[str, Any]) -> None:
+    """A block of targets, or a list of fields."""
+    field = schema["properties"]["fields"]["items"]
+    by_target = {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [{"type": "string"}, field]}}
+    as_list = {"type": "array", "minItems": 1, "items": {"allOf": [field], "required": ["target"]}}
+    description = schema.get("description", "")
+    schema.clear()
+    schema.update(title="Mapping", description=description, anyOf=[by_target, as_list])
+
+
 class FieldMapping(Part):
     """Where one target's value comes from and what becomes of it."""
+
+    model_config = ConfigDict(json_schema_extra=_without_target)
 
     target: str = Field(min_length=1, max_length=256, description="The name of the field to be written.")
     source: PathText | None = Field(
@@ -126,6 +144,8 @@ class FieldMapping(Part):
 class Mapping(Part):
     """A vendor's record to ours: `{target: path}`, or `{target: {source, transform, required, …}}`, or a list of fields."""
 
+    model_config = ConfigDict(json_schema_extra=_both_spellings)
+
     fields: tuple[FieldMapping, ...] = Field(description="The fields in the order of their columns.")
 
     @model_validator(mode="before")
@@ -152,25 +172,6 @@ class Mapping(Part):
 
     def to_data(self) -> dict[str, Any]:
         return {field.target: field.to_data() for field in self.fields}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        own = handler.resolve_ref_schema(handler(schema))
-        field = own.get("properties", {}).get("fields", {}).get("items")
-        if field is not None:
-            long = handler.resolve_ref_schema(field)
-            short = {**long, "properties": {k: v for k, v in long["properties"].items() if k != "target"}}
-            short = {key: value for key, value in short.items() if key != "required"}
-            by_target = {
-                "type": "object",
-                "minProperties": 1,
-                "additionalProperties": {"anyOf": [{"type": "string"}, short]},
-            }
-            as_list = {"type": "array", "minItems": 1, "items": field}
-            description = own.get("description", "")
-            own.clear()
-            own.update(title="Mapping", description=description, anyOf=[by_target, as_list])
-        return own
 
 
 def _read_fields(entries: list[tuple[Any, Any]], *, named: bool) -> tuple[FieldMapping, ...]:
