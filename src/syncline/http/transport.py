@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from syncline.errors import BodyError, BrokenBodyError, OriginError, RequestError, TransportError
+from syncline.http.cuts import notice_cut
 from syncline.http.inflate import BodyReader, too_large
 from syncline.http.resolver import AddressPolicy, guarded_resolver
 from syncline.http.send import Send
@@ -44,11 +45,14 @@ def user_agent() -> str:
 
 
 @asynccontextmanager
-async def open_transport(wire: Wire, clock: Clock) -> AsyncIterator[Send]:
-    """One pool of connections, closed at the end. No proxies or credentials are taken from the environment."""
+async def open_transport(wire: Wire, clock: Clock, policy: AddressPolicy | None = None) -> AsyncIterator[Send]:
+    """One pool of connections, closed at the end. No proxies or credentials are taken from the environment.
+
+    `policy` says which addresses may be asked, where that is not what suits an API at `home_host`.
+    """
     import aiohttp  # late: it takes a tenth of a second, and most verbs send nothing
 
-    policy = AddressPolicy(wire.home_host)
+    policy = policy or AddressPolicy(wire.home_host)
     connector = aiohttp.TCPConnector(limit=wire.connections, ttl_dns_cache=60, resolver=guarded_resolver(policy))
     session = aiohttp.ClientSession(
         connector=connector,
@@ -87,6 +91,7 @@ def _sender(session: Any, wire: Wire, policy: AddressPolicy, clock: Clock) -> Se
             )
             async with call as answer:
                 progress.status = answer.status
+                notice_cut(answer)
                 body = await _read(answer, wire, progress, request.method)
                 arrived = clock.monotonic()
                 return Response(
