@@ -211,8 +211,8 @@ def test_r10_a_refused_token_is_known_by_status_or_challenge(status: int, challe
 
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
-    ({"grant": "authorization_code"}, "not in this version"),
-    ({"grant": "device_code"}, "refresh_token"),
+    ({"grant": "authorization_code"}, "needs authorize_url"),
+    ({"grant": "device_code"}, "needs device_url"),
     ({"grant": "client_credential"}, "did you mean 'client_credentials'"),
     ({"grant": "refresh_token"}, "needs refresh_token"),
     ({"client_secret": None}, "needs client_secret"),

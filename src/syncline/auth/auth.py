@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import WithJsonSchema
 
+from syncline.auth.certificate import Certificate
 from syncline.model import Part, Request, Response, Token, kind_of, part_field
 
 Steps = Generator[Request, Response, Token]
@@ -24,6 +25,11 @@ class Auth(Part):
     def needs_token(self) -> bool:
         """Whether `sign` wants a token, which `obtain` gets."""
         return False
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The client certificate that connections to the API and its token endpoint show, if there is one."""
+        return None
 
     def fresh(self, token: Token, monotonic: float) -> bool:
         """Whether a token still does for a request sent now, at `monotonic` seconds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 from urllib.parse import quote_plus
@@ -67,6 +68,11 @@ def decode_key(key: Secret | Reference, encoding: KeyEncoding) -> bytes:
     except (ValueError, binascii.Error):
         raise AuthError(f"the key is not {encoding}", hint="correct key_encoding, or the key itself") from None
     return text.encode()
+
+
+def once(key: bytes, *seed: str) -> str:
+    """A value used once: it follows from what was never the same before, and only the key's holder can foresee it."""
+    return hmac.new(key, "\n".join(seed).encode(), "sha256").hexdigest()[:32]
 
 
 def read_references(value: Any) -> Any:

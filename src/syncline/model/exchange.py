@@ -25,7 +25,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One request to be sent. Values of headers and parameters may be secrets; they are revealed by the transport alone.
 
     `url` is absolute and keeps its own query; `params` come after it, in order, repeated names allowed.
-    `json` is encoded when the request is sent, `form` as an HTML form, which may hold secrets; `body` is sent as it stands; at
+    `json` is encoded when the request is sent, `form` as an HTML form, both may hold secrets; `body` is sent as it stands; at
     most one of them is set.
     `repeatable` says that sending it twice does no harm, whatever its method. `retry_on` are statuses worth another attempt
     besides the usual ones. `decode` reads the answer's document within the attempt, so that a broken body is asked for again.
@@ -62,7 +62,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         """The body's bytes as they will be sent."""
         if self.form:
             return urlencode([(name, reveal(value)) for name, value in self.form]).encode("ascii")
-        return encode_json(self.json) if self.json is not None else self.body
+        if self.json is None:
+            return self.body
+        try:
+            return encode_json(self.json)
+        except TypeError:  # secrets are in it, which no encoder takes
+            return encode_json(_in_clear(self.json))
 
     @property
     def target(self) -> str:
@@ -131,6 +136,14 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     @staticmethod
     def headers_of(pairs: Mapping[str, str] | list[tuple[str, str]]) -> Headers:
         return CIMultiDictProxy(CIMultiDict(pairs))
+
+
+def _in_clear(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, dict):
+        return {key: _in_clear(inner) for key, inner in value.items()}
+    return [_in_clear(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def origin_of(url: str) -> str:
