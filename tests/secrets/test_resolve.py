@@ -92,8 +92,7 @@ def test_u7_everything_missing_is_named_at_once_with_its_fix(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("reference", "words"),
     [
-        ("${vault:kv/shop}", "vault is not in this version of Syncline; there is: env, file"),
-        ("${aws-sm:shop}", "aws-sm is not in this version"),
+        ("${vualt:kv/shop}", "no source of secrets called 'vualt' (defaults are not supported); did you mean 'vault'?"),
         ("${SHOP:-default}", "no source of secrets called 'SHOP'"),
         ("${my name}", "is not a reference"),
         ("${}", "is not a reference"),
@@ -136,7 +135,7 @@ def test_a_manager_can_be_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             raise Missing("upper has nothing", "ask for something")
         return name.upper()
 
-    assert set(schemes()) == {"env", "file", "upper"}
+    assert {"env", "file", "upper"} < set(schemes())
     done = resolve(make(auth={"key": "${upper:abc}"}), {}, tmp_path, known=Redactor())
     assert done.auth == Key.model_construct(key=Secret("ABC"), name="X-Key")
     with pytest.raises(AuthError, match="upper has nothing") as caught:

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from syncline.engine import opened_state
+from syncline.engine import opened_state, resolved
 from syncline.errors import UsageError
 from syncline.model.names import did_you_mean
-from syncline.secrets import resolve
 from syncline.spec import Integration, Stream, load
 from syncline.state import StateStore
 
@@ -40,14 +39,16 @@ def _hidden(file: Path, root: Path) -> bool:
 async def opened_file_state(path: Path) -> AsyncIterator[tuple[Integration, StateStore]]:
     """An integration and its state; asks for no credentials but those of the place where the state is kept."""
     integration = load(path)
-    async with opened_state(_with_places(integration, path)) as state:
+    async with opened_state(await with_places(integration, path)) as state:
         yield integration, state
 
 
-def _with_places(integration: Integration, path: Path) -> Integration:
-    places = {"destination": integration.destination, "state": integration.state}
+async def with_places(integration: Integration, path: Path) -> Integration:
+    """The integration with the references resolved that say where its rows and its state are."""
     folder = path.resolve().parent
-    return integration.model_copy(update={name: resolve(place, os.environ, folder) for name, place in places.items()})
+    places = {"destination": integration.destination, "state": integration.state}
+    known = {name: await resolved(place, os.environ, folder) for name, place in places.items()}
+    return integration.model_copy(update=known)
 
 
 def chosen_streams(integration: Integration, names: list[str] | None) -> list[Stream]:

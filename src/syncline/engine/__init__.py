@@ -1,5 +1,6 @@
 """From a spec to a finished run: run, preview, plan, and dead letters tried again."""
 
+from syncline.engine.fetching import resolved
 from syncline.engine.opening import opened_state
 from syncline.engine.preview import Plan, PreviewedRecord, StreamPlan, StreamPreview, plan, preview
 from syncline.engine.rejects import Retried, retry_rejects
@@ -20,6 +21,7 @@ __all__ = [
     "opened_state",
     "plan",
     "preview",
+    "resolved",
     "retry_rejects",
     "run",
 ]

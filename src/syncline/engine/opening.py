@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from syncline.destinations import Destination, Sink
+from syncline.engine.fetching import resolved
 from syncline.errors import PlanError, UsageError
 from syncline.model import Clock, reveal
 from syncline.model.names import did_you_mean
-from syncline.secrets import resolve
 from syncline.sources import HttpSource, Reader
 from syncline.spec import Integration, Stream, check_value, load
 from syncline.state import StateStore
@@ -37,7 +37,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     sink: Sink
 
 
-def prepared(
+async def prepared(
     integration: Integration | str | Path, environment: Mapping[str, str] | None, streams: Sequence[str] | None
 ) -> Prepared:
     """Load, check and resolve. Raises SpecError, AuthError for missing credentials, UsageError for an unknown stream."""
@@ -53,9 +53,9 @@ def prepared(
             raise UsageError(
                 f"there is no stream {name!r}", hint=did_you_mean(name, names), integration=integration.name
             )
-    resolved = resolve(integration, os.environ if environment is None else environment, folder)
-    chosen = tuple(stream for stream in resolved.streams if not streams or stream.name in streams)
-    return Prepared(integration=resolved, streams=chosen)
+    complete = await resolved(integration, os.environ if environment is None else environment, folder)
+    chosen = tuple(stream for stream in complete.streams if not streams or stream.name in streams)
+    return Prepared(integration=complete, streams=chosen)
 
 
 @asynccontextmanager

@@ -73,7 +73,7 @@ async def preview(
     listeners: Sequence[events.Listener] = (),
 ) -> list[StreamPreview]:
     """The first records of each stream beside what the mapping makes of them. Asks the API; writes nothing anywhere."""
-    ready = prepared(integration, environment, streams)
+    ready = await prepared(integration, environment, streams)
     found = []
     with events.listening(*listeners), events.within(integration=ready.integration.name):
         async with opened_reader(ready.integration, clock or SystemClock()) as reader:
@@ -110,7 +110,7 @@ async def plan(
     listeners: Sequence[events.Listener] = (),
 ) -> Plan:
     """What a run would ask for and change. Asks the API for one page a stream; writes nothing anywhere."""
-    ready = prepared(integration, environment, streams)
+    ready = await prepared(integration, environment, streams)
     planned = []
     destination = destination_of(ready.integration)
     with events.listening(*listeners), events.within(integration=ready.integration.name):

@@ -38,7 +38,7 @@ async def retry_rejects(
 ) -> list[Retried]:
     """Map and write the open dead letters (or those with the given ids) once more. Each that lands, lands once (R28)."""
     clock = clock or SystemClock()
-    ready = prepared(integration, environment, streams)
+    ready = await prepared(integration, environment, streams)
     results = []
     with events.listening(*listeners), events.within(integration=ready.integration.name):
         async with opened_sink(ready.integration, clock) as sink:

@@ -78,7 +78,7 @@ async def arun(
     runner holds a stream.
     """
     clock = clock or SystemClock()
-    ready = prepared(integration, environment, streams)
+    ready = await prepared(integration, environment, streams)
     tally = Tally()
     report = Report(run_id=uuid.uuid4().hex, integration=ready.integration.name, started_at=clock.now())
     report.conduct = tally.conduct

@@ -42,6 +42,16 @@ class AddressPolicy:
         return OriginError(f"{host!r} leads to {what}", hint="nothing was sent; check the host's name and its DNS")
 
 
+class AnyAddress(AddressPolicy):
+    """For addresses that the machine's operator chose and no API can change: its secrets manager, its metadata server."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def check(self, host: str, address: str) -> None:
+        """Nothing is refused."""
+
+
 def _is_private(address: IPv4Address | IPv6Address) -> bool:
     return address.is_private or address.is_loopback or address.is_unspecified
 

@@ -1,15 +1,26 @@
-"""Where the value of a `${scheme:name}` comes from; one function a scheme, entered in a register."""
+"""Where the value of a `${scheme:name}` comes from; one function a scheme, entered in a register.
+
+A manager is handed the name behind the colon. One that has the value at hand returns it. One that must ask for it is a
+generator: it yields a Request and is sent the Response (or has the RequestError raised there), or yields a function that
+blocks, and is sent what that returned; it returns the value. So managers send nothing and wait for nothing themselves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from datetime import UTC, datetime
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+from syncline.model import Request
 from syncline.secrets.dotenv import read_dotenv
 
 MAX_BYTES = 65_536
-PLANNED = ("vault", "keyring", "aws-sm", "gcp-sm", "cmd")
+
+Step = Request | Callable[[], Any]
+Steps = Generator[Step, Any, str]
 
 
 class Missing(LookupError):
@@ -22,18 +33,34 @@ class Missing(LookupError):
 
 
 class Surroundings:
-    """What managers may look at: the process's environment and the folder of the integration file."""
+    """What managers may look at: the process's environment, the folder of the integration file, and the time.
 
-    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+    `memo` lives as long as one resolution: what was asked for once (a token, a secret with many fields) is not asked again.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str], folder: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self.environment = environment
         self.folder = folder
+        self.now = now
+        self.memo: dict[str, Any] = {}
 
     @cached_property
     def dotenv(self) -> dict[str, str]:
         return read_dotenv(self.folder / ".env")
 
+    def get(self, name: str) -> str | None:
+        """A variable of the environment, or a line of the `.env`; None where it is empty."""
+        return self.environment.get(name) or self.dotenv.get(name) or None
 
-Manager = Callable[[str, Surroundings], str]
+    def home(self, path: str) -> Path:
+        """A file below the user's own folder."""
+        home = self.environment.get("HOME") or self.environment.get("USERPROFILE")
+        return (Path(home) if home else Path.home()) / path
+
+
+Manager = Callable[[str, Surroundings], str | Steps]
 
 _managers: dict[str, Manager] = {}
 
@@ -78,12 +105,37 @@ def from_file(name: str, around: Surroundings) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
         raise Missing(f"{path} cannot be read: {reason}", f"check the permissions of {path}") from None
+    return one_value(content, str(path), f"put the value into {path}")
+
+
+def one_value(content: bytes, place: str, fix: str) -> str:
+    """The text of a file or of a command's output, without one newline at its end. Raises Missing."""
     if len(content) > MAX_BYTES:
-        raise Missing(f"{path} is larger than {MAX_BYTES:,} bytes", "name the file that holds this one value")
+        raise Missing(f"{place} is larger than {MAX_BYTES:,} bytes", "name what holds this one value")
     try:
         value = content.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise Missing(f"{path} is not UTF-8 text", "store the value as text (base64 for bytes)") from None
+        raise Missing(f"{place} is not UTF-8 text", "store the value as text (base64 for bytes)") from None
     if not value:
-        raise Missing(f"{path} is empty", f"put the value into {path}")
+        raise Missing(f"{place} is empty", fix)
     return value
+
+
+def _late(scheme: str, module: str) -> None:
+    """A manager in a module of its own, imported when it is first asked."""
+
+    @manager(scheme)
+    def ask(name: str, around: Surroundings) -> str | Steps:
+        found: Manager = import_module(module).read
+        return found(name, around)
+
+
+for _scheme, _module in {
+    "aws-sm": "aws",
+    "azure-kv": "azure",
+    "cmd": "command",
+    "gcp-sm": "gcp",
+    "keyring": "keyring",
+    "vault": "vault",
+}.items():
+    _late(_scheme, f"syncline.secrets.{_module}")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from syncline.errors import AuthError, Mistake, SpecError
-from syncline.model import Reference, Secret
+from syncline.model import Reference, Request, Secret
+from syncline.model.names import did_you_mean
 from syncline.model.text import REFERENCE
-from syncline.secrets.managers import PLANNED, Missing, Surroundings, schemes
+from syncline.secrets.managers import Missing, Step, Surroundings, schemes
 from syncline.secrets.redactor import Redactor, redactor
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d+)?/?")
@@ -24,16 +25,38 @@ T = TypeVar("T")
 
 
 def resolve(part: T, environment: Mapping[str, str], folder: Path, *, known: Redactor = redactor) -> T:
+    """`resolving`, where no reference needs the network; one that does is told as missing."""
+    steps = resolving(part, environment, folder, known=known)
+    try:
+        step = next(steps)
+        while True:
+            try:
+                if isinstance(step, Request):
+                    raise Missing(f"{step.origin} was not asked", "resolve it where the network may be used")
+                answer = step()
+            except Missing as missing:
+                step = steps.throw(missing)
+            else:
+                step = steps.send(answer)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+
+
+def resolving(
+    part: T, environment: Mapping[str, str], folder: Path, *, known: Redactor = redactor
+) -> Generator[Step, Any, T]:
     """The same tree with a Secret in place of every Reference; what has none is returned as it is.
 
-    `folder` is where the integration file lies: its `.env` and relative `${file:…}` paths are found there. Values are taken
-    as they are: a `${…}` within one stays text. Every value but a bare address becomes known to the redactor.
+    Yields what managers need: Requests to be sent, or functions that block, and is sent what came of them (or has it raised
+    here: RequestError, Missing). `folder` is where the integration file lies: its `.env` and relative `${file:…}` paths are
+    found there. Values are taken as they are: a `${…}` within one stays text. Every value but a bare address becomes known to
+    the redactor, and so does every credential on the way to it.
     Raises SpecError for references that cannot be meant, and AuthError naming everything that has no value.
     """
-    lookup = _Lookup(Surroundings(environment, folder))
+    lookup = _Lookup(Surroundings(environment, folder), known)
     for path, reference in references(part):
         for name in reference.names():
-            lookup.find(name, path)
+            yield from lookup.find(name, path)
     lookup.complain()
     for value in lookup.values.values():
         if not _ORIGIN.fullmatch(value):
@@ -63,22 +86,22 @@ def references(value: Any, path: str = "") -> Iterator[tuple[str, Reference]]:
 class _Lookup:
     """Values by what stands between the braces, and what went wrong on the way."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self.around = around
+    def __init__(self, around: Surroundings, known: Redactor) -> None:
+        self.around, self.known = around, known
         self.values: dict[str, str] = {}
         self.mistakes: list[Mistake] = []
         self.missing: dict[str, tuple[Missing, list[str]]] = {}
 
-    def find(self, name: str, path: str) -> None:
+    def find(self, name: str, path: str) -> Generator[Step, Any, None]:
         if name in self.missing:
             self.missing[name][1].append(path)
         elif name not in self.values:
             try:
-                self.values[name] = self._value(name, path)
+                self.values[name] = yield from self._value(name, path)
             except Missing as missing:
                 self.missing[name] = (missing, [path])
 
-    def _value(self, name: str, path: str) -> str:
+    def _value(self, name: str, path: str) -> Generator[Step, Any, str]:
         scheme, colon, rest = name.partition(":")
         if not colon:
             scheme, rest = "env", name
@@ -88,8 +111,28 @@ class _Lookup:
         elif not rest or (scheme == "env" and not _NAME.fullmatch(rest)):
             self._mistake(path, f"${{{name}}} is not a reference; write ${{NAME}}, ${{env:NAME}} or ${{file:/path}}")
         else:
-            return managers[scheme](rest, self.around)
+            found = managers[scheme](rest, self.around)
+            return found if isinstance(found, str) else (yield from self._watched(found))
         return ""
+
+    def _watched(self, steps: Generator[Step, Any, str]) -> Generator[Step, Any, str]:
+        """The same steps; the credentials in their requests become known before anybody can show them."""
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Request):
+                    for secret in _credentials(step):
+                        self.known.add(secret)
+                try:
+                    answer = yield step
+                except Exception as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as done:
+            return str(done.value)
+        except Missing as missing:
+            raise Missing(self.known.text(missing.what), missing.fix) from None
 
     def _mistake(self, path: str, what: str) -> None:
         self.mistakes.append(Mistake("", 0, 0, path, what))
@@ -113,11 +156,20 @@ class _Lookup:
         return "; ".join(fixes)
 
 
+def _credentials(request: Request) -> Iterator[Secret]:
+    members = request.json.items() if isinstance(request.json, dict) else ()
+    pairs = [*request.headers.items(), *request.params, *request.form, *members]
+    for _, value in pairs:
+        if isinstance(value, Secret):
+            yield value
+            yield Secret(value.reveal().rpartition(" ")[2])
+
+
 def _unknown_scheme(scheme: str) -> str:
-    there_is = f"there is: {', '.join(schemes())}"
-    if scheme in PLANNED:
-        return f"{scheme} is not in this version of Syncline; {there_is}"
-    return f"there is no source of secrets called {scheme!r} (defaults are not supported); {there_is}"
+    known = schemes()
+    return (
+        f"there is no source of secrets called {scheme!r} (defaults are not supported); {did_you_mean(scheme, known)}"
+    )
 
 
 def _count(number: int) -> str:
