@@ -26,6 +26,7 @@ from syncline.errors import (
 )
 from syncline.events import CircuitChanged, Event, RequestSent, RetryScheduled, TokenObtained, Waiting, listening
 from syncline.http import Client, Connection, decode_json_body
+from syncline.http.tokens import Kept
 from syncline.model import Request, Response, Secret, Token
 from tests.http.servers import answer
 from tests.http.timeline import Timeline
@@ -347,18 +348,19 @@ async def test_a_token_endpoint_without_tls_gets_nothing(clock):
 
 async def test_a_store_keeps_the_token_before_it_is_used(clock):
     class Store:
-        kept: ClassVar[list[Token]] = []
+        kept: ClassVar[list[Kept]] = [Kept()]
         held = asyncio.Lock()
 
         def alone(self) -> asyncio.Lock:
             return self.held
 
-        async def load(self) -> Token | None:
-            return self.kept[-1] if self.kept else None
+        async def load(self) -> Kept:
+            return self.kept[-1]
 
-        async def save(self, token: Token) -> None:
+        async def save(self, kept: Kept) -> Kept:
             await clock.sleep(0.2)
-            self.kept.append(token)
+            self.kept.append(kept)
+            return kept
 
     network = TokenNetwork(clock)
     connection = Connection(base_url=BASE).model_copy(update={"auth": Tokened()})
@@ -370,7 +372,7 @@ async def test_a_store_keeps_the_token_before_it_is_used(clock):
     async def everything() -> None:
         await asyncio.gather(use(5), use(5), use(5))  # as three processes would
         assert network.given == 1
-        assert len(Store.kept) == 1
+        assert len(Store.kept) == 2
 
     await clock.run(everything())
 

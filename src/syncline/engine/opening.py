@@ -11,6 +11,7 @@ import msgspec
 
 from syncline.destinations import Destination, Sink
 from syncline.engine.fetching import resolved
+from syncline.engine.tokens import keeping
 from syncline.errors import PlanError, UsageError
 from syncline.model import Clock, reveal
 from syncline.model.names import did_you_mean
@@ -69,7 +70,8 @@ async def opened(ready: Prepared, clock: Clock) -> AsyncIterator[Opened]:
 async def opened_reader(integration: Integration, clock: Clock) -> AsyncIterator[Reader]:
     source = integration.source
     assert isinstance(source, HttpSource)
-    async with source.open({stream.name: stream for stream in integration.streams}, clock=clock) as reader:
+    streams = {stream.name: stream for stream in integration.streams}
+    async with source.open(streams, clock=clock, **keeping(integration, clock)) as reader:
         yield reader
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from syncline.errors import SynclineError
 from syncline.http.tokens import (
+    Purpose,
     SealedStore,
     ends,
     grant_of,
@@ -46,16 +47,15 @@ class TokenStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def opened_store(
-    integration: Integration, clock: Clock, environment: Mapping[str, str] | None = None, *, login: bool = False
+    integration: Integration, clock: Clock, environment: Mapping[str, str] | None = None, *, purpose: Purpose = "use"
 ) -> SealedStore | None:
     """Where the token of a resolved integration's source is kept, or None for memory. Raises AuthError, PlanError."""
     source = integration.source
     if not isinstance(source, HttpSource):
         return None
     where = None if integration.tokens is None else reveal(integration.tokens)
-    return token_store(
-        where, integration.name, source.auth, clock, os.environ if environment is None else environment, login=login
-    )
+    known = os.environ if environment is None else environment
+    return token_store(where, integration.name, source.auth, clock, known, purpose=purpose)
 
 
 def keeping(integration: Integration, clock: Clock) -> dict[str, Any]:
@@ -77,7 +77,7 @@ async def token_status(
         return None
     status = TokenStatus(grant=grant_of(holder), place="memory", login=worth_of(holder) == "everything")
     try:
-        store = opened_store(integration, clock, environment)
+        store = opened_store(integration, clock, environment, purpose="look")
         if store is None:
             return status
         status.place = store.shown
@@ -92,7 +92,3 @@ async def token_status(
     status.expires_at, status.refresh_expires_at = ends(token, now, monotonic)
     status.runs_out = runs_out(token, now, monotonic)
     return status
-
-
-def left(moment: datetime | None, now: datetime) -> timedelta | None:
-    return None if moment is None else moment - now

@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from syncline.auth import AuthField
-from syncline.http.authorising import Authorising, Tokens, TokenStore
+from syncline.http.authorising import Authorising
 from syncline.http.client import Client
 from syncline.http.layers import Retrying, Rules, layered, observed, retried
 from syncline.http.limiting import Limiting
 from syncline.http.origins import Origins
 from syncline.http.send import Send
+from syncline.http.tokens.current import Tokens, TokenStore, ignore
 from syncline.http.transport import Wire, open_transport
 from syncline.model import Clock, Duration, Part, Reference, Secret, Size, SystemClock, Text, Token, reveal
 from syncline.resilience import Breaker, CircuitBreaker, Limiter, Limits, LimitsField, Retry, RetryBudget
@@ -65,10 +66,12 @@ class Connection(Part):
         transport: Send | None = None,
         chance: Callable[[], float] = random.random,
         tokens: TokenStore | None = None,
+        on_secret: Callable[[Secret], None] = ignore,
     ) -> AsyncIterator[Client]:
         """A client with its own pool, limiter, breaker and token. `transport` takes the network's place in tests.
 
-        `chance` gives numbers from 0 to 1 for the jitter. Raises OriginError for a base_url that cannot be used.
+        `tokens` is where the token outlives this process, `on_secret` hears of each that is obtained; `chance` gives numbers from
+        0 to 1 for the jitter. Raises OriginError for a base_url that cannot be used.
         """
         clock = clock or SystemClock()
         base = reveal(self.base_url)
@@ -77,7 +80,7 @@ class Connection(Part):
             end = transport
             if end is None:
                 end = await stack.enter_async_context(open_transport(self._wire(base), clock))
-            keeper = self._tokens(end, clock, chance, tokens)
+            keeper = self._tokens(end, clock, chance, tokens, on_secret)
             if keeper is not None:
                 stack.push_async_callback(keeper.close)
             rules = Rules(
@@ -95,11 +98,41 @@ class Connection(Part):
             )
             yield Client(layered(end, rules, clock), origins, clock, lambda: self._secrets(keeper))
 
-    def _tokens(self, end: Send, clock: Clock, chance: Callable[[], float], store: TokenStore | None) -> Tokens | None:
+    @asynccontextmanager
+    async def token_desk(
+        self,
+        *,
+        clock: Clock,
+        tokens: TokenStore | None,
+        transport: Send | None = None,
+        on_secret: Callable[[Secret], None] = ignore,
+    ) -> AsyncIterator[tuple[Tokens, Send]]:
+        """What a log-in needs: who keeps the token, and the way to the authorisation server. Raises TypeError without one."""
+        async with AsyncExitStack() as stack:
+            end = transport
+            if end is None:
+                end = await stack.enter_async_context(open_transport(self._wire(reveal(self.base_url)), clock))
+            keeper = self._tokens(end, clock, random.random, tokens, on_secret)
+            if keeper is None:
+                raise TypeError("this connection has no token to log in for")
+            stack.push_async_callback(keeper.close)
+            yield keeper, self._token_way(end, clock, random.random)
+
+    def _tokens(
+        self,
+        end: Send,
+        clock: Clock,
+        chance: Callable[[], float],
+        store: TokenStore | None,
+        on_secret: Callable[[Secret], None],
+    ) -> Tokens | None:
         if self.auth is None or not self.auth.needs_token:
             return None
+        return Tokens(self.auth, self._token_way(end, clock, chance), clock, store, on_secret)
+
+    def _token_way(self, end: Send, clock: Clock, chance: Callable[[], float]) -> Send:
         rule = Retrying(retry=self.retry, budget=RetryBudget(self.retry), chance=chance)
-        return Tokens(self.auth, retried(observed(end, lambda: self._secrets(None), clock), rule, clock), clock, store)
+        return retried(observed(end, lambda: self._secrets(None), clock), rule, clock)
 
     def _wire(self, base: str) -> Wire:
         return Wire(

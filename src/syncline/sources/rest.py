@@ -27,10 +27,14 @@ class HttpSource(Connection):
         *,
         clock: Clock | None = None,
         transport: Send | None = None,
+        **keeping: Any,
     ) -> AsyncIterator[Reader]:
-        """A reader of these streams, by name; `transport` takes the network's place in tests."""
+        """A reader of these streams, by name; `transport` takes the network's place in tests.
+
+        `keeping` says where tokens outlive the process and who hears of them (see `Connection.connect`).
+        """
         clock = clock or SystemClock()
-        async with self.connect(clock=clock, transport=transport) as client:
+        async with self.connect(clock=clock, transport=transport, **keeping) as client:
 
             def build(endpoint: Endpoint, context: Context, since: Any) -> Request:
                 return self.first_request(client, endpoint, context, since)

@@ -111,6 +111,11 @@ class Integration(Part):
         default=None,
         description="Where the state is kept if the destination is no database; default: sqlite:///.syncline/state.db",
     )
+    tokens: Text | None = Field(
+        default=None,
+        description="Where tokens are kept, encrypted: a folder (default: .syncline/tokens), postgresql://… for many machines, "
+        "or memory",
+    )
     alerts: tuple[Alert, ...] = Field(default=(), description="Whom to tell what; sent by the scheduler")
 
     @field_validator("direction", mode="before")
