@@ -65,6 +65,8 @@ async def open_transport(wire: Wire, clock: Clock, policy: AddressPolicy | None 
         max_headers=MOST_HEADERS,
         headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip, deflate", "Accept": "*/*"},
     )
+    # left to itself, aiohttp sends once more when a reused connection died: with an old signature, outside of limits and accounts
+    session._retry_connection = False
     try:
         yield _sender(session, wire, policy, clock)
     finally:
