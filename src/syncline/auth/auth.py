@@ -27,13 +27,22 @@ class Auth(Part):
         return False
 
     @property
-    def certificate(self) -> Certificate | None:
+    def client_certificate(self) -> Certificate | None:
         """The client certificate that connections to the API and its token endpoint show, if there is one."""
         return None
+
+    @property
+    def renewals(self) -> int:
+        """How often a refused token is replaced within one attempt."""
+        return 1
 
     def fresh(self, token: Token, monotonic: float) -> bool:
         """Whether a token still does for a request sent now, at `monotonic` seconds."""
         return token.fresh(monotonic, 0.0)
+
+    def at(self, base_url: str) -> Auth:
+        """The same for the API at this address, which a log-in by path needs to know."""
+        return self
 
     def sign(self, request: Request, token: Token | None, now: datetime) -> Request:
         """The request with its credentials; called anew for each attempt, because signatures age.

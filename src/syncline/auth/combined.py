@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from syncline.auth.auth import Auth, Steps
+from syncline.auth.certificate import Certificate
 from syncline.model import Request, Response, Token, part_field, register
 
 _rule: Any = get_args(part_field("auth"))[1]
@@ -38,6 +39,17 @@ class Combined(Auth):
     @property
     def needs_token(self) -> bool:
         return any(auth.needs_token for auth in self.auths)
+
+    @property
+    def client_certificate(self) -> Certificate | None:
+        return next((auth.client_certificate for auth in self.auths if auth.client_certificate), None)
+
+    @property
+    def renewals(self) -> int:
+        return max(auth.renewals for auth in self.auths)
+
+    def at(self, base_url: str) -> Auth:
+        return self.model_copy(update={"auths": tuple(auth.at(base_url) for auth in self.auths)})
 
     def fresh(self, token: Token, monotonic: float) -> bool:
         return all(auth.fresh(token, monotonic) for auth in self.auths if auth.needs_token)

@@ -213,7 +213,7 @@ class OAuth2(Auth):
         return True
 
     @property
-    def certificate(self) -> Certificate | None:
+    def client_certificate(self) -> Certificate | None:
         return self.mtls.described() if self.mtls else None
 
     def fresh(self, token: Token, monotonic: float) -> bool:
