@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import msgspec
@@ -15,9 +16,11 @@ from syncline.model import Request, Secret, origin_of
 SENSITIVE = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"})
 LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
 _KEPT = "/?#[]@!$&'()*+,;=%:~-._"
-_BAD = re.compile(r"[\x00-\x20\x7f\\]")
+_BAD = re.compile(r"[\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]+")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_NUMBER = re.compile(r"(?:0[xX][0-9A-Fa-f]*|[0-9]+)\.?")
 
 
 def is_loopback(url: str) -> bool:
@@ -32,8 +35,9 @@ def is_loopback(url: str) -> bool:
 def check_url(url: str, what: str = "the address") -> SplitResult:
     """The parts of an absolute http(s) address that means the same to everybody who reads it.
 
-    Raises OriginError for user information, backslashes, spaces and control characters, odd hosts and ports (WHATWG URL and
-    RFC 3986 parsers differ on them, which is how credentials go astray).
+    Raises OriginError for user information, backslashes, spaces and control characters, international names, numbers in the
+    place of a host (`2130706433`, `0x7f.1`, `127.1`), and odd ports: WHATWG URL, RFC 3986 and the system's resolver differ on
+    them, which is how credentials go astray.
     """
     if _BAD.search(url):
         raise OriginError(
@@ -50,9 +54,22 @@ def check_url(url: str, what: str = "the address") -> SplitResult:
         raise OriginError(
             f"{what} holds a user name or password before its host", hint="move them into auth: {kind: basic, …}"
         )
-    if not _HOST.fullmatch(parts.hostname) or port == 0:
-        raise OriginError(f"{what} has a host that cannot be read safely", hint="write an international name as xn--…")
+    if not _is_plain_host(parts.hostname, bracketed=parts.netloc.startswith("[")) or port == 0:
+        raise OriginError(
+            f"{what} has a host that cannot be read safely",
+            hint="write an international name as xn--…, an IPv4 address as four decimal numbers, IPv6 as [2001:db8::1]",
+        )
     return parts
+
+
+def _is_plain_host(host: str, *, bracketed: bool) -> bool:
+    """Whether every parser and resolver takes the same from it: a name (RFC 952, 1123), or an address without a zone."""
+    if bracketed or _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
+        try:
+            return ip_address(host).version == (6 if bracketed else 4) and "%" not in host
+        except ValueError:
+            return False
+    return len(host) <= 253 and _HOST.fullmatch(host) is not None
 
 
 class Origins:
@@ -139,7 +156,13 @@ class Origins:
 
 
 def without_secrets(request: Request) -> Request:
-    """The request for a listed host that gets no credentials."""
+    """The request for a listed host that gets no credentials. Raises OriginError where its body holds some."""
+    if any(isinstance(value, Secret) for _, value in request.form) or _holds_secret(request.json):
+        raise OriginError(
+            "the request's body holds a secret, and would leave for a host that gets no credentials",
+            evidence=f"{origin_of(request.url)}; nothing was sent there",
+            hint="if that host may have it, list it: send_credentials_to",
+        )
     headers = {
         name: value
         for name, value in request.headers.items()
@@ -147,6 +170,12 @@ def without_secrets(request: Request) -> Request:
     }
     params = tuple(pair for pair in request.params if not isinstance(pair[1], Secret))
     return msgspec.structs.replace(request, headers=headers, params=params)
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_secret, value.values()))
+    return any(map(_holds_secret, value)) if isinstance(value, list | tuple) else isinstance(value, Secret)
 
 
 def _escaped(url: str) -> str:
