@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from syncline.auth import AwsSigV4
 from syncline.model import Request, Secret
 from syncline.secrets.asking import (
     LAST_ATTEMPT,
@@ -26,11 +27,13 @@ from syncline.secrets.asking import (
     split_field,
 )
 from syncline.secrets.managers import Missing, Steps, Surroundings
-from syncline.secrets.sigv4 import Keys, signed
 
 IMDS = "http://169.254.169.254"
 ECS = "http://169.254.170.2"
 METADATA_HOSTS = frozenset({"169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23"})
+Keys = tuple[str, str, str | None]
+"""Access key, secret key, session token."""
+
 LOG_IN = "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…, or aws configure, or give the machine a role"
 
 
@@ -53,7 +56,7 @@ def read(name: str, around: Surroundings) -> Steps:
         json={"SecretId": secret},
         repeatable=True,
     )
-    request = signed(request, keys, region, "secretsmanager", around.now())
+    request = _signer(keys, region).sign(request, None, around.now())
     reference = f"${{aws-sm:{name}}}"
     fix = (
         f"aws secretsmanager get-secret-value --secret-id {secret} --region {region}, and allow this identity the same"
@@ -94,10 +97,10 @@ def _profile(around: Surroundings, which: str) -> dict[str, str]:
 def _keys(around: Surroundings) -> Asking:
     key, secret = around.get("AWS_ACCESS_KEY_ID"), around.get("AWS_SECRET_ACCESS_KEY")
     if key and secret:
-        return _made(key, secret, around.get("AWS_SESSION_TOKEN"))
+        return key, secret, around.get("AWS_SESSION_TOKEN")
     profile = _profile(around, "credentials")
     if profile.get("aws_access_key_id") and profile.get("aws_secret_access_key"):
-        return _made(profile["aws_access_key_id"], profile["aws_secret_access_key"], profile.get("aws_session_token"))
+        return profile["aws_access_key_id"], profile["aws_secret_access_key"], profile.get("aws_session_token")
     relative, full = (around.get(f"AWS_CONTAINER_CREDENTIALS_{kind}_URI") for kind in ("RELATIVE", "FULL"))
     if relative or full:
         url = safe(
@@ -108,14 +111,20 @@ def _keys(around: Surroundings) -> Asking:
         )
     else:
         document = yield from _of_the_machine(around)
-    try:
-        return _made(document["AccessKeyId"], document["SecretAccessKey"], document.get("Token"))
-    except KeyError:
-        raise Missing("the metadata endpoint gave no keys", LOG_IN) from None
+    if not (document.get("AccessKeyId") and document.get("SecretAccessKey")):
+        raise Missing("the metadata endpoint gave no keys", LOG_IN)
+    return document["AccessKeyId"], document["SecretAccessKey"], document.get("Token")
 
 
-def _made(key: str, secret: str, session: str | None) -> Keys:
-    return Keys(access=key, secret=Secret(secret), session=Secret(session) if session else None)
+def _signer(keys: Keys, region: str) -> AwsSigV4:
+    key, secret, session = keys
+    return AwsSigV4(
+        service="secretsmanager",
+        region=region,
+        access_key=key,
+        secret_key=Secret(secret),
+        session_token=Secret(session) if session else None,
+    )
 
 
 def _container_token(around: Surroundings) -> dict[str, str | Secret]:
