@@ -139,11 +139,12 @@ def main() -> int:
     programs = [program for program in PROGRAMS if not args.only or program.name in args.only]
     if not programs:
         parser.error(f"there is: {', '.join(program.name for program in PROGRAMS)}")
+    load = os.getloadavg()[0]
     runs, alone = measure_all(programs, args.records, args.rounds)
     print()
     print(report.text(programs, runs))
     if not args.quick and not args.only and len(runs) == len(programs):
-        report.write(HERE.parent / "docs", programs, runs, alone, WORK)
+        report.write(HERE.parent / "docs", programs, runs, report.Conditions(alone, load), WORK)
     return 0 if len(runs) == len(programs) else 1
 
 
