@@ -32,6 +32,11 @@ class Auth(Part):
         return None
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where credentials go besides the API itself: token endpoints."""
+        return ()
+
+    @property
     def renewals(self) -> int:
         """How often a refused token is replaced within one attempt."""
         return 1

@@ -45,6 +45,10 @@ class Combined(Auth):
         return next((auth.client_certificate for auth in self.auths if auth.client_certificate), None)
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(address for auth in self.auths for address in auth.addresses)
+
+    @property
     def renewals(self) -> int:
         return max(auth.renewals for auth in self.auths)
 

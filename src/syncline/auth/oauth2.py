@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -20,9 +16,9 @@ from syncline.auth.auth import Auth, Steps
 from syncline.auth.certificate import Certificate, CertificateFields
 from syncline.auth.client import Application, ClientAuth, Pairs
 from syncline.auth.device import SLOW_DOWN, DeviceCode, Poll, Polling, read_device_code
+from syncline.auth.redirect import astray, challenge_of, read_callback
 from syncline.auth.token_endpoint import (
     Places,
-    astray,
     error_of,
     hints,
     read_answer,
@@ -30,7 +26,7 @@ from syncline.auth.token_endpoint import (
     secrets_of,
     unsafe,
 )
-from syncline.auth.values import HeaderName, bear, harmless
+from syncline.auth.values import HeaderName, bear
 from syncline.errors import AuthError, RequestError
 from syncline.model import (
     Duration,
@@ -216,6 +212,11 @@ class OAuth2(Auth):
     def client_certificate(self) -> Certificate | None:
         return self.mtls.described() if self.mtls else None
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        urls = (self.token_url, self.refresh_url, self.device_url)
+        return tuple(url for url in (reveal(url) for url in urls if url is not None) if not unsafe(url))
+
     def fresh(self, token: Token, monotonic: float) -> bool:
         """A token that lives for less than twice `early` is used for half of its life."""
         seconds = token.extra.get("expires_in")
@@ -252,15 +253,12 @@ class OAuth2(Auth):
             raise AuthError(
                 f"redirect_uri {wrong}", hint="leave redirect_uri out, or write http://127.0.0.1:8765/callback"
             )
-        if not re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier):
-            raise ValueError("a verifier has 43 to 128 unreserved characters (RFC 7636, 4.1)")
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         pairs: Pairs = [
             ("response_type", "code"),
             ("client_id", reveal(self.client_id or "")),
             ("redirect_uri", redirect_uri),
             ("state", state),
-            ("code_challenge", challenge),
+            ("code_challenge", challenge_of(verifier)),
             ("code_challenge_method", "S256"),
             *self._wishes(),
             *_clear(self.authorize_params),
@@ -273,30 +271,8 @@ class OAuth2(Auth):
 
         `state` must come back as it was sent, and `iss` be the issuer, where one is configured (RFC 9207, 2.4).
         """
-        if not hmac.compare_digest(params.get("state", "").encode(), state.encode()):
-            raise AuthError(
-                "the redirect does not carry the state of this log-in, so that somebody else may have made it",
-                hint="start syncline login FILE again, and use only the page that it opens",
-            )
         issuer = reveal(self.issuer) if self.issuer is not None else None
-        if issuer is not None and params.get("iss") != issuer:
-            raise AuthError(
-                "the redirect does not come from the configured issuer",
-                evidence=f"iss is {harmless(params.get('iss', 'missing'), ())}",
-                hint="check issuer against the server's metadata; nothing was sent to the token endpoint",
-            )
-        error, description = error_of(dict(params))
-        if error is not None:
-            raise AuthError(
-                "nobody agreed" if error == "access_denied" else "the authorisation server refused",
-                evidence=harmless(f"{error}: {description}" if description else error, self._secrets()),
-                hint=hints(self.grant, self.client_auth).get(
-                    str(error), "look this error up in the vendor's documents, and log in again"
-                ),
-            )
-        if not params.get("code"):
-            raise AuthError("the redirect carries no code", hint="start syncline login FILE again")
-        return params["code"]
+        return read_callback(params, state, issuer, hints(self.grant, self.client_auth), list(self._secrets()))
 
     def exchange(self, code: str, verifier: str, redirect_uri: str, now: datetime, monotonic: float) -> Steps:
         """The token for a code (RFC 6749, 4.1.3); `redirect_uri` as it was in the authorisation."""

@@ -137,6 +137,11 @@ class Session(Auth):
         return True
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        url = reveal(self.url) if self.url is not None else ""
+        return () if unsafe(url) else (url,)
+
+    @property
     def place(self) -> str:
         return self.in_ or ("cookie" if self.token_cookie else "header")
 

@@ -81,18 +81,6 @@ def lifetime(value: Any, received: datetime) -> float | None:
     return seconds if seconds > 0 else None
 
 
-def astray(redirect_uri: str) -> str | None:
-    """What is wrong with the address of a redirect that this machine shall receive (RFC 8252, 7.3), or None."""
-    try:
-        parts = urlsplit(redirect_uri)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return "is not an address"
-    if parts.scheme != "http" or host not in LOOPBACK or parts.username is not None or parts.fragment or port == 0:
-        return "must lead to this machine: http://127.0.0.1:8765/callback"
-    return None
-
-
 def _until(value: Any, received: datetime) -> float | None:
     try:
         end = datetime.fromisoformat(value)

@@ -12,6 +12,8 @@ from syncline.http.snippets import api_message
 from syncline.http.tokens.current import Tokens
 from syncline.model import Clock, Request, Response, Secret
 
+TOO_MANY = 429
+
 
 class Authorising(msgspec.Struct, frozen=True, kw_only=True):
     """What the layer needs: whom to trust, the connection's own headers and parameters, and how to sign."""
@@ -37,11 +39,15 @@ def authorised(send: Send, rule: Authorising, clock: Clock) -> Send:
         response = await send(auth.sign(request, token, clock.now()))
         if not auth.refused(response):
             return response
-        if tokens is not None and token is not None:
+        for _ in range(auth.renewals):
+            if tokens is None or token is None:
+                break
             token = await tokens.renewed(token, response)
             response = await send(auth.sign(request, token, clock.now()))
             if not auth.refused(response):
                 return response
+        if response.status == TOO_MANY:  # every key is used up, and none of them wrong
+            return response
         raise AuthError(
             f"{request.shown} refused the credentials{', the renewed ones too' if tokens else ''}",
             status=response.status,

@@ -19,7 +19,7 @@ from syncline.http.origins import Origins
 from syncline.http.send import Send
 from syncline.http.tokens.current import Tokens, TokenStore, ignore
 from syncline.http.transport import Wire, open_transport
-from syncline.model import Clock, Duration, Part, Reference, Secret, Size, SystemClock, Text, Token, reveal
+from syncline.model import Clock, Duration, Part, Reference, Secret, Size, SystemClock, Text, Token, origin_of, reveal
 from syncline.resilience import Breaker, CircuitBreaker, Limiter, Limits, LimitsField, Retry, RetryBudget
 
 
@@ -128,13 +128,15 @@ class Connection(Part):
     ) -> Tokens | None:
         if self.auth is None or not self.auth.needs_token:
             return None
-        return Tokens(self.auth, self._token_way(end, clock, chance), clock, store, on_secret)
+        return Tokens(self.auth.at(reveal(self.base_url)), self._token_way(end, clock, chance), clock, store, on_secret)
 
     def _token_way(self, end: Send, clock: Clock, chance: Callable[[], float]) -> Send:
         rule = Retrying(retry=self.retry, budget=RetryBudget(self.retry), chance=chance)
         return retried(observed(end, lambda: self._secrets(None), clock), rule, clock)
 
     def _wire(self, base: str) -> Wire:
+        origins = Origins(base, self.allow_hosts, self.send_credentials_to)
+        others = {origin_of(address) for address in self.auth.addresses} if self.auth else set()
         return Wire(
             home_host=urlsplit(base).hostname or "",
             connect=self.timeout.connect,
@@ -143,6 +145,8 @@ class Connection(Part):
             max_body=self.max_body,
             max_ratio=self.max_ratio,
             connections=self.connections,
+            certificate=self.auth.client_certificate if self.auth else None,
+            certified=lambda url: origins.trusts(url) or origin_of(url) in others,
         )
 
     def _secrets(self, keeper: Tokens | None) -> Iterator[Secret]:

@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from syncline.auth import Certificate
 from syncline.errors import BodyError, BrokenBodyError, OriginError, RequestError, TransportError
 from syncline.http.cuts import notice_cut
 from syncline.http.inflate import BodyReader, too_large
 from syncline.http.resolver import AddressPolicy, guarded_resolver
 from syncline.http.send import Send
 from syncline.http.snippets import printable
+from syncline.http.tls import client_context
 from syncline.model import Clock, Request, Response, format_duration, reveal
 
 MOST_HEADER_BYTES = 65_536
@@ -34,6 +36,9 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int
     max_ratio: float
     connections: int
+    certificate: Certificate | None = None
+    certified: Callable[[str], bool] = bool
+    """Whether the certificate may be shown at an address."""
 
 
 @lru_cache(maxsize=1)
@@ -74,6 +79,7 @@ async def open_transport(wire: Wire, clock: Clock, policy: AddressPolicy | None 
 
 
 def _sender(session: Any, wire: Wire, policy: AddressPolicy, clock: Clock) -> Send:
+    tls = client_context(wire.certificate) if wire.certificate else None
     from yarl import URL  # comes with aiohttp
 
     translate = _translator(wire)
@@ -90,6 +96,7 @@ def _sender(session: Any, wire: Wire, policy: AddressPolicy, clock: Clock) -> Se
                 headers=_headers(request),
                 data=request.content,
                 allow_redirects=False,
+                ssl=tls if tls is not None and wire.certified(request.url) else True,
             )
             async with call as answer:
                 progress.status = answer.status
