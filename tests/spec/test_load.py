@@ -244,11 +244,31 @@ def test_a_literal_secret_is_refused_with_the_way_out() -> None:
         (("path: /orders", "parent: {stream: orders, key: id, as: x}\n    path: /orders"), "is its own parent"),
         (("direction: one-way", "direction: two-way"), "not in this version"),
         (("every 15 minutes", "every quarter hour"), "not a schedule"),
+        (
+            ("path: /orders", "path: /orders\n    method: POST\n    body: {a: [{key: '${SHOP_KEY}'}]}"),
+            "streams[0].body.a[0].key: ${SHOP_KEY} is no reference here",
+        ),
+        (
+            ("path: /orders", "path: /orders\n    variables: {key: 'x${vault:kv/shop#key}'}"),
+            "streams[0].variables.key: ${vault:kv/shop#key} is no reference here",
+        ),
+        (("path: /orders", "path: /orders\n    where: {shop: '${SHOP}'}"), "streams[0].where.shop: ${SHOP} is no"),
         (("lookback: 5m", "lookback: 5"), "a duration needs its unit"),
+        (("lookback: 5m", "lookback: 30.5"), "a duration needs its unit: 30.5; write 30.5s"),
+        (("max_wait: 15m", "max_wait: 30.5"), "a duration needs its unit: 30.5; write 30.5s"),
     ],
 )
 def test_misfits_between_parts_are_found(change: tuple[str, str], expected: str) -> None:
     assert any(expected in line for line in mistakes(WHOLE.replace(*change)))
+
+
+def test_other_dollars_and_braces_in_a_body_are_text() -> None:
+    body = "path: /orders\n    method: POST\n    body: {a: '${x.y}', b: '$SHOP', c: '${}', d: '{SHOP}'}"
+    assert loads(WHOLE.replace("path: /orders", body)).streams[0].body["a"] == "${x.y}"
+
+
+def test_seconds_are_plain_numbers_in_python_alone() -> None:
+    assert Incremental(cursor="at", param="since", lookback=30.5).lookback == 30.5
 
 
 def test_the_schema_accepts_the_whole_file_and_refuses_a_typo() -> None:

@@ -110,7 +110,7 @@ class _PartRule:
     def __init__(self, family: str, shorthand: Callable[[Any], Any] | None) -> None:
         self.family, self.shorthand = family, shorthand
 
-    def read(self, value: Any) -> Part:
+    def read(self, value: Any, info: core_schema.ValidationInfo) -> Part:
         if isinstance(value, Part):
             if isinstance(value, tuple(kinds(self.family).values())):
                 return value
@@ -138,10 +138,10 @@ class _PartRule:
                 "there is no {family} kind {name}; {hint}",
                 {"family": self.family, "name": repr(value["kind"]), "hint": hint, "loc": ["kind"]},
             )
-        return read_part(part, value)
+        return read_part(part, value, info.context)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             self.read, serialization=core_schema.plain_serializer_function_ser_schema(to_data)
         )
 
@@ -149,10 +149,10 @@ class _PartRule:
         return {"x-syncline-family": self.family}
 
 
-def read_part(part: type[Part], value: Any) -> Part:
+def read_part(part: type[Part], value: Any, context: Any = None) -> Part:
     """Validate inside another validation without losing where each mistake stands."""
     try:
-        return part.model_validate(value)
+        return part.model_validate(value, context=context)
     except ValidationError as error:
         raise PydanticCustomError(
             NESTED, "{count} mistakes", {"count": error.error_count(), "errors": error.errors()}

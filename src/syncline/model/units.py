@@ -22,6 +22,9 @@ BYTES = {
     "GiB": 1_073_741_824,
 }
 
+FROM_FILE = {"from": "file"}
+"""The validation context of what was read from a file."""
+
 
 class Rate(NamedTuple):
     """At most `amount` requests in any `per` seconds."""
@@ -125,11 +128,19 @@ class _Unit:
         return {"type": ["string", "number"], "pattern": self.pattern, "examples": [self.example]}
 
 
-def _duration_or_seconds(value: Any) -> float:
-    return value if isinstance(value, float) else read_duration(value)
+class _DurationUnit(_Unit):
+    """Takes plain seconds from Python, but not from a file, where nobody would see that they are seconds."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        def read(value: Any, info: core_schema.ValidationInfo) -> float:
+            return value if isinstance(value, float) and info.context is not FROM_FILE else read_duration(value)
+
+        return core_schema.with_info_plain_validator_function(
+            read, serialization=core_schema.plain_serializer_function_ser_schema(self.write)
+        )
 
 
-Duration = Annotated[float, _Unit(_duration_or_seconds, format_duration, r"^(\d+(\.\d+)?(ms|s|m|h|d)\s*)+$", "30s")]
+Duration = Annotated[float, _DurationUnit(read_duration, format_duration, r"^(\d+(\.\d+)?(ms|s|m|h|d)\s*)+$", "30s")]
 Size = Annotated[int, _Unit(read_size, format_size, r"^\d+(\.\d+)?\s*([KMG]i?B|B)$", "64MB")]
 Ratio = Annotated[float, _Unit(read_ratio, format_ratio, r"^\d+(\.\d+)?\s*%$", "1%")]
 RateText = Annotated[Rate, _Unit(read_rate, format_rate, r"^\d+\s*/\s*(\d+(\.\d+)?)?\s*[a-z]+$", "10/s")]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 from syncline.destinations import Destination
 from syncline.model import Part
@@ -11,6 +13,9 @@ from syncline.pagination import Unpaged
 from syncline.spec.integration import Integration, Stream
 from syncline.spec.keys import MissingKey, key_columns
 from syncline.spec.mistakes import Path
+
+_MEANT = re.compile(r"\$\{(?:[A-Z_][A-Z0-9_]*|[a-z][a-z-]*:[^{}]+)\}")
+"""What somebody wrote as a reference, where text is text."""
 
 
 def lint_integration(integration: Integration) -> Iterator[tuple[Path, str]]:
@@ -70,6 +75,18 @@ def _lint_stream(stream: Stream, known: tuple[str, ...]) -> Iterator[tuple[Path,
         yield ("pagination",), "a stream of a single record has no pages; remove pagination or single"
     if stream.body is not None and stream.method == "GET":
         yield ("body",), "a GET has no body; set method: POST, and repeatable: true if it only reads"
+    for name in ("body", "variables", "where"):
+        for path, reference in _references_in(getattr(stream, name)):
+            what = f"{reference} is no reference here, but text that would be used as it stands; references work in"
+            yield (name, *path), f"{what} source, destination, and a stream's params and headers"
+
+
+def _references_in(value: Any) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, str) and (found := _MEANT.search(value)):
+        yield (), found[0]
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, one in inner:
+        yield from (((key, *path), reference) for path, reference in _references_in(one))
 
 
 def _lint_parents(stream: Stream, integration: Integration) -> Iterator[tuple[Path, str]]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from syncline.errors import Mistake, SpecError
 from syncline.model import kinds
+from syncline.model.units import FROM_FILE
 from syncline.spec.integration import Integration
 from syncline.spec.lint import lint_integration
 from syncline.spec.mistakes import mistakes_in
@@ -42,7 +43,7 @@ def loads(text: str | bytes, name: str = "<text>") -> Integration:
     """The integration in a YAML text; `name` stands in errors for the file. Raises SpecError."""
     document = read(text, name)
     try:
-        integration = Integration.model_validate(document.data)
+        integration = Integration.model_validate(document.data, context=FROM_FILE)
     except ValidationError as error:
         fields = _FieldNames(document.data)
         found = list(mistakes_in(error.errors(), fields.at))
