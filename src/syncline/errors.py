@@ -6,6 +6,7 @@ SynclineError                  1
 ├── PlanError                  1   fix the environment
 ├── RequestError               1   one request, all attempts included
 │   ├── TransportError             nothing came back, or only half of it
+│   │   └── CertificateError       the server's certificate is not to be trusted
 │   ├── ServerError                5xx
 │   ├── RateLimitedError           429 and its relatives
 │   ├── ClientError                4xx
@@ -163,6 +164,13 @@ class TransportError(RequestError):
     def __init__(self, what: str, *, sent: bool = True, **rest: Any) -> None:
         super().__init__(what, **rest)
         self.sent = sent
+
+
+class CertificateError(TransportError):
+    """Whoever answered could not prove to be the server: nothing was sent, and asking again would not help."""
+
+    code = "certificate"
+    retryable = False
 
 
 class ServerError(RequestError):

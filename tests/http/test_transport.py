@@ -17,6 +17,7 @@ import pytest
 from syncline.errors import (
     BodyError,
     BrokenBodyError,
+    CertificateError,
     OriginError,
     RequestError,
     TransportError,
@@ -314,11 +315,11 @@ async def test_a_certificate_that_nobody_knows_is_named(own_certificate):
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=own_certificate)
     port = server.sockets[0].getsockname()[1]
-    error = await fails(f"https://127.0.0.1:{port}", TransportError)
+    error = await fails(f"https://127.0.0.1:{port}", CertificateError)
     server.close()
-    assert isinstance(error, TransportError)
+    assert isinstance(error, CertificateError)
     assert error.sent is False
-    assert "certificate is not trusted" in error.what
+    assert error.what == "the certificate of '127.0.0.1' is signed by itself"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -50,13 +50,13 @@ class AddressPolicy:
     """Which addresses may be asked: never link-local or cloud metadata, private ones only where the configured host is private.
 
     The first answer for the configured host decides what it is: a name that was public does not become private later (DNS
-    rebinding), nor does one that is both. Where it is private, so may the other listed hosts be. `proxy_host` was chosen by
-    the machine's operator and may be private, whatever the API is.
+    rebinding), nor does one that is both. Where it is private, so may the other listed hosts be. `proxies` were chosen by the
+    machine's operator and may be private, whatever the API is.
     """
 
-    def __init__(self, home_host: str, proxy_host: str | None = None) -> None:
+    def __init__(self, home_host: str, proxies: Iterable[str] = ()) -> None:
         self.home_host = _plain(home_host)
-        self.proxy_host = _plain(proxy_host) if proxy_host else None
+        self._proxies = frozenset(map(_plain, proxies))
         self._home_private = _private_literal(self.home_host)
 
     def check(self, host: str, *addresses: str) -> None:
@@ -70,7 +70,7 @@ class AddressPolicy:
                 raise _refused(host, "a link-local, metadata or multicast address")
         if host == self.home_host:
             self._settle(found)
-        if any(map(_leads_inside, found)) and not self._home_private and host != self.proxy_host:
+        if any(map(_leads_inside, found)) and not self._home_private and host not in self._proxies:
             raise _refused(host, "a private address, while the configured API is public")
 
     async def admit(self, host: str, addresses: list[str], lookup: Lookup) -> None:

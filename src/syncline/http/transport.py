@@ -1,44 +1,28 @@
-"""The end of the way: bytes to the server and back, and a name for everything that can break there."""
+"""The end of the way: bytes to the server and back."""
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult
 
-import msgspec
-
-from syncline.auth import Certificate
-from syncline.errors import BodyError, BrokenBodyError, OriginError, RequestError, TransportError
+from syncline.errors import OriginError, RequestError
+from syncline.events import emit
 from syncline.http.cuts import notice_cut
+from syncline.http.failures import Progress, proxy_refused, translator
 from syncline.http.inflate import BodyReader, too_large
+from syncline.http.origins import check_url
+from syncline.http.proxies import Proxies, Proxy
 from syncline.http.resolver import AddressPolicy, guarded_resolver
 from syncline.http.send import Send
-from syncline.http.snippets import printable
-from syncline.http.tls import client_context
-from syncline.model import Clock, Request, Response, format_duration, reveal
+from syncline.http.trust import Trust, import_aiohttp
+from syncline.http.wire import Wire
+from syncline.model import Clock, Request, Response, reveal
 
-MOST_HEADER_BYTES = 65_536
-MOST_HEADERS = 256
-
-
-class Wire(msgspec.Struct, frozen=True, kw_only=True):
-    """What the transport keeps to; seconds and bytes."""
-
-    home_host: str
-    connect: float
-    read: float
-    total: float
-    max_body: int
-    max_ratio: float
-    connections: int
-    certificate: Certificate | None = None
-    certified: Callable[[str], bool] = bool
-    """Whether the certificate may be shown at an address."""
+__all__ = ["Wire", "open_transport", "user_agent"]
 
 
 @lru_cache(maxsize=1)
@@ -51,58 +35,63 @@ def user_agent() -> str:
 
 @asynccontextmanager
 async def open_transport(wire: Wire, clock: Clock, policy: AddressPolicy | None = None) -> AsyncIterator[Send]:
-    """One pool of connections, closed at the end. No proxies or credentials are taken from the environment.
+    """One pool of connections, closed at the end. Nothing is taken from the environment that the file does not ask for.
 
-    `policy` says which addresses may be asked, where that is not what suits an API at `home_host`.
+    `policy` says which addresses may be asked, where that is not what suits an API at `home_host`. Raises PlanError and
+    AuthError for certificates and proxies that cannot be used.
     """
-    import aiohttp  # late: it takes a tenth of a second, and most verbs send nothing
-
-    policy = policy or AddressPolicy(wire.home_host)
-    connector = aiohttp.TCPConnector(limit=wire.connections, ttl_dns_cache=60, resolver=guarded_resolver(policy))
+    aiohttp = import_aiohttp()
+    proxies, trust = Proxies(wire.proxy), Trust(wire.tls, wire.certificate)
+    policy = policy or AddressPolicy(wire.home_host, proxies.hosts)
+    connector = aiohttp.TCPConnector(
+        limit=wire.connections,
+        ttl_dns_cache=60,
+        resolver=guarded_resolver(policy),
+        ssl=trust.context(certified=False),  # for proxies behind TLS; each request says its own
+    )
     session = aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=wire.total, sock_connect=wire.connect, sock_read=wire.read),
         auto_decompress=False,
         trust_env=False,
-        max_field_size=MOST_HEADER_BYTES,
-        max_line_size=MOST_HEADER_BYTES,
-        max_headers=MOST_HEADERS,
+        max_field_size=wire.header_size,
+        max_line_size=wire.header_size,
+        max_headers=wire.headers,
         headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip, deflate", "Accept": "*/*"},
     )
     # left to itself, aiohttp sends once more when a reused connection died: with an old signature, outside of limits and accounts
     session._retry_connection = False
     try:
-        yield _sender(session, wire, policy, clock)
+        yield _Sender(session, wire, policy, trust, proxies, clock).send
     finally:
         await session.close()
 
 
-def _sender(session: Any, wire: Wire, policy: AddressPolicy, clock: Clock) -> Send:
-    tls = client_context(wire.certificate) if wire.certificate else None
-    from yarl import URL  # comes with aiohttp
+class _Sender:
+    def __init__(
+        self, session: Any, wire: Wire, policy: AddressPolicy, trust: Trust, proxies: Proxies, clock: Clock
+    ) -> None:
+        self._session, self._wire, self._policy, self._clock = session, wire, policy, clock
+        self._trust, self._proxies = trust, proxies
+        self._translate = translator(wire)
 
-    translate = _translator(wire)
-
-    async def send(request: Request) -> Response:
-        began = clock.monotonic()
-        progress = _Progress()
+    async def send(self, request: Request) -> Response:
+        began = self._clock.monotonic()
+        progress = Progress()
         try:
-            host = URL(request.url).host or ""
-            policy.check(host, host)
-            call = session.request(
-                request.method,
-                URL(request.target, encoded=True),
-                headers=_headers(request),
-                data=request.content,
-                allow_redirects=False,
-                ssl=tls if tls is not None and wire.certified(request.url) else True,
-            )
-            async with call as answer:
+            address = check_url(request.url)
+            proxy = self._proxies.of(address)
+            progress.proxy = proxy.host if proxy else None
+            async with self._call(request, address, proxy) as answer:
                 progress.status = answer.status
                 notice_cut(answer)
-                body = await _read(answer, wire, progress, request.method)
-                arrived = clock.monotonic()
+                for notice in self._trust.notices(address, self._clock.now):
+                    emit(notice)
+                if answer.status == 407 and proxy is not None:
+                    raise proxy_refused(answer.status, progress, {})
+                body = await _read(answer, self._wire, progress, request.method)
+                arrived = self._clock.monotonic()
                 return Response(
                     status=answer.status,
                     headers=answer.headers,
@@ -115,16 +104,36 @@ def _sender(session: Any, wire: Wire, policy: AddressPolicy, clock: Clock) -> Se
             error.status = error.status or progress.status
             raise error.at(request=request.shown) from None
         except Exception as error:
-            raise translate(error, request, progress) from None
+            raise self._translate(error, request, progress) from None
 
-    return send
+    def _call(self, request: Request, address: SplitResult, proxy: Proxy | None) -> Any:
+        """What aiohttp is to do. Raises OriginError for an address that must not be asked, or that it would read otherwise."""
+        from yarl import URL  # late: it comes with aiohttp
 
-
-class _Progress(msgspec.Struct):
-    """How far an exchange came, for its error."""
-
-    status: int | None = None
-    received: int = 0
+        host = address.hostname or ""
+        self._policy.check(host, host)
+        url = URL(request.target, encoded=True)
+        if (url.scheme, (url.raw_host or "").lower(), url.port) != (address.scheme, host, address.port or url.port):
+            raise OriginError(
+                "the address means different hosts to different readers", hint="write it as https://host/path"
+            )
+        options: dict[str, Any] = {}
+        if proxy is not None:
+            options["proxy"] = URL(proxy.url)
+            if proxy.user is not None:
+                password = proxy.password.reveal() if proxy.password else ""
+                options["proxy_auth"] = import_aiohttp().BasicAuth(proxy.user, password, "utf-8")
+        if address.scheme == "https":
+            certified = self._wire.certificate is not None and self._wire.certified(request.url)
+            options["ssl"] = self._trust.context(certified=certified, blind=self._trust.exempts(address))
+        return self._session.request(
+            request.method,
+            url,
+            headers=_headers(request),
+            data=request.content,
+            allow_redirects=False,
+            **options,
+        )
 
 
 def _headers(request: Request) -> dict[str, str]:
@@ -143,7 +152,7 @@ def _headers(request: Request) -> dict[str, str]:
     return headers
 
 
-async def _read(answer: Any, wire: Wire, progress: _Progress, method: str) -> bytes:
+async def _read(answer: Any, wire: Wire, progress: Progress, method: str) -> bytes:
     coding = answer.headers.get("Content-Encoding", "")
     announced = answer.content_length
     if method == "HEAD" or (announced == 0 and answer.status != 200):
@@ -155,133 +164,3 @@ async def _read(answer: Any, wire: Wire, progress: _Progress, method: str) -> by
         progress.received += len(chunk)
         reader.feed(chunk)
     return reader.finish()
-
-
-Translate = Callable[[Exception, Request, _Progress], RequestError]
-
-
-def _translator(wire: Wire) -> Translate:
-    """From what the HTTP library, the sockets and TLS raise to errors of ours. What is no matter of the network stays a bug."""
-    import aiohttp
-    from aiohttp import http_exceptions
-
-    def translate(error: Exception, request: Request, progress: _Progress) -> RequestError:
-        where: dict[str, Any] = {"request": request.shown, "status": progress.status}
-        said = _said(error)
-        if isinstance(error, TimeoutError):
-            return _timed_out(error, wire, request, progress, said)
-        if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
-            return _untrusted(error, where)
-        if isinstance(error, aiohttp.ClientConnectorError):
-            return _unreached(error, request, where, said)
-        if isinstance(error, aiohttp.ClientPayloadError | http_exceptions.PayloadEncodingError):
-            return BrokenBodyError(
-                f"the answer broke off after {progress.received} bytes",
-                evidence=said,
-                hint="if it stays, ask for smaller pages",
-                **where,
-            )
-        if isinstance(error, aiohttp.ClientResponseError):
-            return _unreadable(printable(error.message, 160), where)
-        if isinstance(error, aiohttp.InvalidURL | UnicodeError | ValueError):
-            return OriginError(
-                "the request cannot be written as HTTP",
-                evidence=type(error).__name__,
-                hint="check the stream's path, headers and parameters for control characters",
-                **where,
-            )
-        if isinstance(error, aiohttp.ClientError | OSError):
-            if progress.status is not None:
-                return BrokenBodyError(
-                    f"the connection broke after {progress.received} bytes of the answer", evidence=said, **where
-                )
-            return TransportError(
-                "the server closed the connection without an answer",
-                evidence=said,
-                hint="try again; if it stays, look at the API's status page",
-                **where,
-            )
-        raise error
-
-    return translate
-
-
-def _said(error: Exception) -> str:
-    """The library's words, without the address, whose query may be secret."""
-    text = printable(str(error), 160)
-    return type(error).__name__ if "://" in text or not text else f"{type(error).__name__}: {text}"
-
-
-def _timed_out(error: Exception, wire: Wire, request: Request, progress: _Progress, said: str) -> TransportError:
-    import aiohttp
-
-    where: dict[str, Any] = {"request": request.shown, "status": progress.status}
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return TransportError(
-            f"no connection within {format_duration(wire.connect)}",
-            sent=False,
-            evidence=f"timeout.connect; host {urlsplit(request.url).hostname}",
-            hint="check base_url and the network; or raise timeout.connect",
-            phase="connect",
-            **where,
-        )
-    if isinstance(error, aiohttp.SocketTimeoutError):
-        return TransportError(
-            f"the server was silent for {format_duration(wire.read)}",
-            evidence=f"timeout.read; {progress.received} bytes of the body had come",
-            hint="ask for smaller pages, or raise timeout.read",
-            phase="read",
-            **where,
-        )
-    return TransportError(
-        f"not finished within {format_duration(wire.total)} in all",
-        evidence=f"timeout.total; {progress.received} bytes of the body had come",
-        hint="ask for smaller pages, or raise timeout.total",
-        phase="total",
-        **where,
-    )
-
-
-def _untrusted(error: Exception, where: dict[str, Any]) -> TransportError:
-    inner = getattr(error, "certificate_error", error)
-    reason = getattr(inner, "verify_message", None) or printable(str(inner), 160)
-    return TransportError(
-        f"the server's certificate is not trusted: {reason}",
-        sent=False,
-        hint="check base_url's host name; for an own authority set SSL_CERT_FILE to its certificate",
-        phase="certificate",
-        **where,
-    )
-
-
-def _unreached(error: Exception, request: Request, where: dict[str, Any], said: str) -> TransportError:
-    import aiohttp
-
-    host = urlsplit(request.url).hostname
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        what, hint = f"the name {host!r} cannot be resolved", "check base_url's host name, and the network's DNS"
-    elif isinstance(error, aiohttp.ClientConnectorSSLError):
-        what, hint = f"no TLS connection to {host!r}", "check that base_url's scheme and port belong together"
-    else:
-        what, hint = f"no connection to {host!r}", "check base_url's host and port, and that the server is running"
-    return TransportError(what, sent=False, evidence=said, hint=hint, phase="connect", **where)
-
-
-def _unreadable(said: str, where: dict[str, Any]) -> RequestError:
-    """The HTTP parser gave up; only its words tell at what."""
-    if "Too many headers" in said or "Got more than" in said:
-        return BodyError(
-            f"the answer's headers are too large (over {MOST_HEADER_BYTES} bytes a line or {MOST_HEADERS} lines)",
-            hint="ask the provider; no honest answer needs so many",
-            **where,
-        )
-    if "chunk" in said.lower():
-        return BrokenBodyError(
-            "the answer's chunks are broken", evidence=said, hint="if it stays, ask the provider", **where
-        )
-    return TransportError(
-        "the server answered something that is not HTTP",
-        evidence=said,
-        hint="check base_url: its scheme, host and port",
-        **where,
-    )
