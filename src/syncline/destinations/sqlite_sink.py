@@ -27,11 +27,13 @@ from syncline.model import Batch, Checkpoint, Clock, Rejected, Written
 from syncline.state import Lane, Lease, StateStore
 from syncline.state.journal import DeadLetters
 from syncline.state.ledger import Ledger
-from syncline.state.sqlite import MEMORY, connect, explained, transaction
+from syncline.state.sqlite import MEMORY, begun_at_once, connect, explained, transaction
 from syncline.state.store import SqliteStateStore, prepared
 
 R = TypeVar("R")
 
+AT_ONCE = 1_000
+"""Rows that are written within a few milliseconds."""
 STAGED = "syncline_staging_"
 STAGING = "staging"
 
@@ -111,8 +113,8 @@ class SqliteWriter:
         if checkpoint is not None and self._staged != self._table:
             checkpoint = with_note(checkpoint, {STAGING: self._staged})
 
-        def attempt(put_rows: Callable[[Batch], Put]) -> tuple[Written, list[str]]:
-            with self._forgetful(), transaction(self._connection, WriteError):
+        def attempt(put_rows: Callable[[Batch], Put], *, begun: bool = False) -> tuple[Written, list[str]]:
+            with self._forgetful(), transaction(self._connection, WriteError, begun=begun):
                 put = put_rows(batch) if batch.rows else Put()
                 refused = refusals_of(put, batch, records)
                 self._ledger.commit(lease, checkpoint, now=self._clock.now(), written=put.written)
@@ -122,16 +124,25 @@ class SqliteWriter:
                     self._letters.mark(resolved, "retried", attempted=True)
             return Written(written=put.written, unchanged=put.unchanged, rejected=refused), put.changes
 
-        def both() -> tuple[Written, list[str]]:
+        def both(*, begun: bool = False) -> tuple[Written, list[str]]:
             try:
-                return attempt(self._rows.put)
+                return attempt(self._rows.put, begun=begun)
             except Unfit:
                 return attempt(self._rows.put_carefully)
 
-        written, changes = await self._lane.run(both)
+        # a small batch is written right here: handing it to a thread costs more than it takes, as each of its rows would hand
+        # the interpreter's lock over; whoever might have to wait for another writer, waits on the lane
+        if len(batch.rows) <= AT_ONCE and self._lane.idle and self._begun():
+            written, changes = both(begun=True)
+        else:
+            written, changes = await self._lane.run(both)
         for change in changes:
             emit(SchemaChanged(table=self._table, change=change))
         return written
+
+    def _begun(self) -> bool:
+        with explained(self._table, WriteError):
+            return begun_at_once(self._connection)
 
     async def finish(self, checkpoint: Checkpoint, lease: Lease) -> None:
         def commit() -> None:

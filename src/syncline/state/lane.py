@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,11 +20,25 @@ class Lane:
 
     def __init__(self, name: str = "syncline-lane") -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._under_way = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs or waits on the lane, so that its work may be done right here, on the loop's own thread."""
+        return self._under_way == 0
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         context = copy_context()
         call: Callable[[], R] = lambda: context.run(function, *args, **kwargs)  # noqa: E731 – typed for mypy
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        self._under_way += 1
+        working = asyncio.get_running_loop().run_in_executor(self._executor, call)
+        working.add_done_callback(self._done)
+        return await asyncio.shield(working)
+
+    def _done(self, working: asyncio.Future[Any]) -> None:
+        self._under_way -= 1
+        if not working.cancelled():
+            working.exception()  # seen, even where the caller was cancelled
 
     def close(self) -> None:
         """Refuse new work; the thread ends after what was begun."""

@@ -17,13 +17,13 @@ MEMORY = ":memory:"
 def connect(path: Path | str, *, synchronous: Literal["NORMAL", "FULL"] = "FULL") -> sqlite3.Connection:
     """Open or create a database in WAL mode, without implicit transactions. Raises StateError.
 
-    In WAL mode a killed process loses no commit. FULL keeps every commit over a power cut too; NORMAL may lose the last
+    One thread at a time may use the connection; who that is, the lane sees to. In WAL mode a killed process loses no commit. FULL keeps every commit over a power cut too; NORMAL may lose the last
     ones there, each as a whole (https://www.sqlite.org/pragma.html#pragma_synchronous).
     """
     with explained(path):
         if path != MEMORY:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -35,11 +35,28 @@ def connect(path: Path | str, *, synchronous: Literal["NORMAL", "FULL"] = "FULL"
     return connection
 
 
-@contextmanager
-def transaction(connection: sqlite3.Connection, error: type[SynclineError] = StateError) -> Iterator[None]:
-    """All or nothing, with the write lock from the start. Raises `error` for what SQLite reports."""
+def begun_at_once(connection: sqlite3.Connection) -> bool:
+    """Begin a transaction without waiting; False where somebody else is writing just now."""
+    connection.execute("PRAGMA busy_timeout = 0")
     try:
         connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as problem:
+        if problem.sqlite_errorname.startswith("SQLITE_BUSY"):
+            return False
+        raise
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+    return True
+
+
+@contextmanager
+def transaction(
+    connection: sqlite3.Connection, error: type[SynclineError] = StateError, *, begun: bool = False
+) -> Iterator[None]:
+    """All or nothing, with the write lock from the start. Raises `error` for what SQLite reports."""
+    try:
+        if not begun:
+            connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("COMMIT")
     except BaseException as problem:
