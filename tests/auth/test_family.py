@@ -8,7 +8,22 @@ from typing import Any
 import pytest
 from pydantic import Field, ValidationError
 
-from syncline.auth import ApiKey, Auth, AuthField, Basic, Bearer, Combined, Hmac, Jwt, OAuth2
+from syncline.auth import (
+    ApiKey,
+    Auth,
+    AuthField,
+    AwsSigV4,
+    Basic,
+    Bearer,
+    Combined,
+    Digest,
+    Hmac,
+    Jwt,
+    Mtls,
+    OAuth1,
+    OAuth2,
+    Session,
+)
 from syncline.model import Part, Request, Response, Secret, Token, kinds, reveal
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -30,7 +45,29 @@ FILES: list[dict[str, Any]] = [
         "sign": ["method", "\n", {"text": "body"}, "${SALT}", "body"],
         "encoding": "base64",
     },
-]
+    {"kind": "hmac", "key": "${K}", "sign": [{"header": "Date"}, "url"], "in": "query", "header": "sig"},
+    {
+        "kind": "oauth2", "grant": "authorization_code", "token_url": "https://${SUB}.a.example/t",
+        "authorize_url": "https://${SUB}.a.example/authorize", "client_id": "app", "issuer": "https://a.example",
+        "redirect_uri": "http://127.0.0.1:8765/callback", "authorize_params": {"prompt": "${P}"}, "token_body": "json",
+    },
+    {
+        "kind": "oauth2", "grant": "jwt_bearer", "service_account": "${file:/run/secrets/account.json}",
+        "scopes": ["a"], "subject": "me@a.example",
+    },
+    {
+        **{name: text for name, text in OAUTH.items() if name != "client_secret"}, "client_auth": "private_key_jwt",
+        "client_assertion": {"key": "${K}", "claims": {"x": "${Y}"}, "lifetime": "1m"}, "token_path": "data.token",
+    },
+    {"kind": "session", "path": "/login", "json": {"user": "me", "password": "${P}"}, "token": "data.token"},
+    {"kind": "session", "url": "https://a.example/login", "form": {"p": "${P}"}, "token_cookie": "sid", "in": "header",
+     "name": "X-Sid", "template": "s {token}", "login_auth": {"kind": "basic", "username": "u", "password": "${P}"}},
+    {"kind": "aws_sigv4", "access_key": "${A}", "secret_key": "${B}", "service": "es", "region": "eu-central-1"},
+    {"kind": "oauth1", "consumer_key": "ck", "consumer_secret": "${S}", "token": "${T}", "token_secret": "${TS}"},
+    {"kind": "digest", "username": "me", "password": "${P}"},
+    {"kind": "mtls", "certificate": "client.pem", "key": "${file:/run/secrets/client.key}", "password": "${P}"},
+    {"kind": "rotate", "auths": [{"kind": "bearer", "token": "${A}"}, {"kind": "bearer", "token": "${B}"}]},
+]  # fmt: skip
 
 
 class Holder(Part):
@@ -45,7 +82,9 @@ def test_every_kind_reads_back_what_it_writes(data: dict[str, Any]) -> None:
 
 
 def test_every_kind_is_known_by_its_name_and_every_field_is_described() -> None:
-    assert set(kinds("auth")) >= {"api_key", "bearer", "basic", "oauth2", "jwt", "hmac", "combined"}
+    assert set(kinds("auth")) >= {"api_key", "bearer", "basic", "oauth2", "jwt", "hmac", "combined"} | {
+        "session", "aws_sigv4", "oauth1", "digest", "mtls", "rotate",
+    }  # fmt: skip
     for part in kinds("auth").values():
         assert part.__doc__ and all(field.description for field in part.model_fields.values())
         assert part.model_json_schema()["properties"]
@@ -99,6 +138,13 @@ SECRETS: list[Auth] = [
     OAuth2(token_url="https://a.example/t", client_id=Secret("canary"), client_secret=Secret("canary")),
     Jwt(algorithm="HS256", key=Secret("canary"), claims={"sub": Secret("canary")}),
     Hmac.model_validate({"key": Secret("canary"), "sign": ["body", Secret("canary")]}),
+    OAuth1(
+        consumer_key="c", consumer_secret=Secret("canary"), token="t", token_secret=Secret("canary"), method="PLAINTEXT"
+    ),
+    AwsSigV4(access_key="a", secret_key=Secret("canary"), session_token=Secret("canary"), service="s", region="r"),
+    Session(path="/", token="t", document={"password": Secret("canary")}),
+    Digest(username="u", password=Secret("canary")),
+    Mtls(certificate="c", key=Secret("canary"), password=Secret("canary")),
 ]
 
 

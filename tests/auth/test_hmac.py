@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
@@ -98,6 +99,51 @@ def test_a_json_body_is_signed_as_it_will_be_sent() -> None:
     assert headers(build(sign=["body"]), request)["X-Signature"] == over((request.content or b"").decode())
 
 
+MD5 = hashlib.md5(b'{"n":1}').digest()
+
+
+@pytest.mark.parametrize(
+    ("sign", "text"),
+    [
+        (["query_as_sent"], "z=1&a=2&m=x+y&a=1"),
+        (["url"], REQUEST.target),
+        (["body_sha256_base64"], base64.b64encode(hashlib.sha256(b'{"n":1}').digest()).decode()),
+        (["body_md5", " ", "body_md5_base64"], f"{MD5.hex()} {base64.b64encode(MD5).decode()}"),
+        ([{"header": "x-time"}, "|", {"header": "X-None"}, "|", {"header": "Content-Type"}], "1795348800||text/x"),
+    ],
+)
+def test_further_parts_can_be_signed(sign: list[Any], text: str) -> None:
+    request = REQUEST.with_headers({"content-type": "text/x"})
+    signed = headers(build(sign=[*sign], timestamp_header="X-Time"), request)
+    assert signed["X-Signature"] == over(text)
+
+
+def test_a_signature_in_the_query_covers_what_is_sent_beside_it() -> None:
+    # the example of Binance's documents for signed endpoints
+    auth = build("NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j", sign=["query_as_sent"],
+                 header="signature", **{"in": "query"})  # fmt: skip
+    query = (
+        "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
+    )
+    signed = auth.sign(Request(method="POST", url=f"https://api.example/order?{query}"), None, NOW)
+    assert signed.target.endswith("&signature=c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71")
+    assert "c8db" not in repr(signed)
+    timed = build(sign=["query_as_sent"], header="sig", timestamp_header="t", **{"in": "query"})
+    assert timed.sign(REQUEST, None, NOW).params[-2:] == (
+        ("t", Secret("1795348800")), ("sig", Secret(over("z=1&a=2&m=x+y&a=1&t=1795348800"))),
+    )  # fmt: skip
+
+
+def test_a_template_says_everything_in_one_header() -> None:
+    auth = build(sign=["timestamp", "nonce"], header="Authorization", key_id="app {nonce}", encoding="base64url",
+                 template="HMAC {key_id}:{timestamp}:{nonce}:{signature}", algorithm="sha384")  # fmt: skip
+    value = headers(auth)["Authorization"]
+    name, moment, nonce, signature = value.removeprefix("HMAC ").split(":")
+    expected = hmac.digest(b"k", f"{moment}{nonce}".encode(), "sha384")
+    assert (name, moment) == ("app {nonce}", "1795348800")
+    assert base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4)) == expected
+
+
 def test_the_address_of_a_request_without_query_or_path_can_be_signed() -> None:
     auth = build(sign=["target", "query", "body"])
     assert headers(auth, Request(url="https://api.example"))["X-Signature"] == over("/")
@@ -137,6 +183,10 @@ def test_the_order_of_the_parameters_does_not_change_the_signature(pairs: list[t
         ({"sign": [7]}, "quotes"),
         ({"sign": [{"txt": "x"}]}, "text"),
         ({"sign": ["body"], "key_id": "a"}, "come together"),
+        ({"sign": ["body"], "template": "x"}, "no {signature}"),
+        ({"sign": ["body"], "template": "{signature}", "prefix": "v1="}, "remove prefix"),
+        ({"sign": ["body"], "template": "{key_id}{signature}"}, "come together"),
+        ({"sign": [{"header": 7}]}, "write the name"),
         ({"sign": ["body"], "header": "X Y"}, "cannot name a header"),
     ],
 )

@@ -36,7 +36,7 @@ class CertificateFields(Part):
     @classmethod
     def _keeps_keys_out_of_the_file(cls, value: Any) -> Any:
         if isinstance(value, dict) and "PRIVATE KEY" in str(value.get("key", "")):
-            what = "a private key stands in the file; write its path, or ${{file:/run/secrets/key.pem}}"
+            what = "a private key stands in the file; write its path, or ${file:/run/secrets/key.pem}"
             raise PydanticCustomError("literal_secret", what, {"loc": ["key"]})
         return value
 

@@ -91,13 +91,13 @@ def _read_sign(value: Any) -> Any:
         if plain and set(item) in ({"text"}, {"header"}):
             continue
         if isinstance(item, dict):
-            what = "write the name of a part, text, {{text: …}} or {{header: …}}"
+            what = "write the name of a part, text, {text: …} or {header: …}"
             raise PydanticCustomError("sign", what, {"loc": [index]})
         near = nearest(item, PARTS) if isinstance(item, str) and re.fullmatch(r"[A-Za-z_0-9]{3,}", item) else None
         if near is not None and near != item:
             raise PydanticCustomError(
                 "sign",
-                "did you mean {near}? The text itself is written {{text: {item}}}",
+                "did you mean {near}? The text itself is written {text: {item}}",
                 {"near": near, "item": item, "loc": [index]},
             )
     return read_references(value)
@@ -157,7 +157,7 @@ class Hmac(Auth):
     def _sends_what_it_signs(self) -> Hmac:
         template = self.template or ""
         if self.template is not None and "{signature}" not in template:
-            raise PydanticCustomError("sign", "template has no {{signature}} in it", {"loc": ["template"]})
+            raise PydanticCustomError("sign", "template has no {signature} in it", {"loc": ["template"]})
         if self.template is not None and self.prefix is not None:
             raise PydanticCustomError("sign", "template says what prefix would; remove prefix", {"loc": ["prefix"]})
         for part, header in (("timestamp", self.timestamp_header), ("nonce", self.nonce_header)):

@@ -69,7 +69,7 @@ class Basic(Auth):
         if self.password is None and isinstance(self.username, str):
             raise PydanticCustomError(
                 LITERAL_SECRET,
-                "without a password the user name is the secret; move it to the environment and write ${{NAME}} here",
+                "without a password the user name is the secret; move it to the environment and write ${NAME} here",
                 {"loc": ["username"]},
             )
         if isinstance(self.username, str) and ":" in self.username:

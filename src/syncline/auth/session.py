@@ -93,7 +93,7 @@ class Session(Auth):
     @classmethod
     def _keeps_secrets_out(cls, value: Any, info: Any) -> Any:
         if (place := _literal(value, ())) is not None:
-            what = "a secret stands in the file; move it to the environment and write ${{NAME}} here"
+            what = "a secret stands in the file; move it to the environment and write ${NAME} here"
             raise PydanticCustomError(LITERAL_SECRET, what, {"loc": list(place)})
         return value
 
@@ -123,7 +123,7 @@ class Session(Auth):
         if self.path is not None and (not self.path.startswith("/") or self.path.startswith("//")):
             raise PydanticCustomError("session", "path begins with one slash: /login", {"loc": ["path"]})
         if self.template is not None and "{token}" not in self.template:
-            raise PydanticCustomError("session", "template has no {{token}} in it", {"loc": ["template"]})
+            raise PydanticCustomError("session", "template has no {token} in it", {"loc": ["template"]})
         if self.place == "query" and self.name is None:
             raise PydanticCustomError("session", "in: query needs the parameter's name", {"loc": ["name"]})
         if self.login_auth is not None and self.login_auth.needs_token:

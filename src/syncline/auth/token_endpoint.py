@@ -90,6 +90,17 @@ def _until(value: Any, received: datetime) -> float | None:
     return max(1.0, (end - received).total_seconds())
 
 
+REFRESH_LIVES = ("refresh_expires_in", "refresh_token_expires_in", "x_refresh_token_expires_in")
+"""How Keycloak, GitHub and Intuit call a refresh token's lifetime; no RFC has a name for it."""
+
+
+def _ends(document: dict[str, Any], seconds: float | None, now: datetime) -> dict[str, Any]:
+    """The lifetime that was given, and when the refresh token ends (seconds since 1970), where the answer says so."""
+    ends = {} if seconds is None else {"expires_in": seconds}
+    refresh = next((life for name in REFRESH_LIVES if (life := lifetime(document.get(name), now))), None)
+    return ends if refresh is None else {**ends, "refresh_expires_at": now.timestamp() + refresh}
+
+
 class Places(msgspec.Struct, frozen=True, kw_only=True):
     """Where an answer keeps what we want; what is None is looked for beside the token. `lifetime` is for silent servers."""
 
@@ -113,7 +124,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
             refresh=Secret(refresh) if isinstance(refresh, str) and refresh else None,
             expires_at=None if seconds is None else monotonic + seconds,
             obtained_at=now,
-            extra={} if seconds is None else {"expires_in": seconds},
+            extra=_ends(document, seconds, now),
         )
 
     def _lifetime(self, document: dict[str, Any], path: Path, received: datetime) -> float | None:
