@@ -15,7 +15,7 @@ from syncline.errors import PartialError
 from syncline.events import BatchWritten, Noticed, PageRead, StreamStarted, emit
 from syncline.mapping import Mapper
 from syncline.model import Checkpoint, Page
-from syncline.sources import Reader
+from syncline.sources import Reader, without_validators
 from syncline.spec import Stream
 from syncline.state import Lease
 
@@ -53,10 +53,13 @@ class StreamRun(msgspec.Struct, frozen=True, kw_only=True):
             )
         )
         gap: str | None = None
-        pages = self.reader.pages(self.stream, self.checkpoint, remember=self.stream.into.write == "append")
+        how = self.stream.into.write
+        pages = self.reader.pages(self.stream, self.checkpoint, remember=how == "append", conditional=how == "upsert")
         async with aclosing(ahead(pages, self.stop)) as coming:
             async for page in coming:
                 if page.last:
+                    if report.account.rejected:
+                        page.checkpoint = without_validators(page.checkpoint)  # what was refused is to be met again
                     await to_the_end(self.writer.finish(page.checkpoint, self.lease))
                     report.cursor, gap = page.checkpoint.cursor, page.gap
                     continue

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from syncline.errors import OriginError, SynclineError
+from syncline.http.caching import Known
+from syncline.http.caps import Caps
 from syncline.http.origins import Origins, without_secrets
 from syncline.http.send import Send
 from syncline.http.snippets import conceal
@@ -24,8 +26,20 @@ Value = str | int | bool | Secret | Reference | None
 class Client:
     """An open connection to one API."""
 
-    def __init__(self, send: Send, origins: Origins, clock: Clock, secrets: Callable[[], Iterable[Secret]]) -> None:
+    def __init__(
+        self,
+        send: Send,
+        origins: Origins,
+        clock: Clock,
+        secrets: Callable[[], Iterable[Secret]],
+        *,
+        caps: Caps | None = None,
+        conditional: bool = False,
+    ) -> None:
         self.origins = origins
+        self.caps = caps or Caps()
+        self.conditional = conditional
+        """Whether readers may ask for what changed only."""
         self._send, self._clock, self._secrets = send, clock, secrets
 
     def request(
@@ -57,16 +71,19 @@ class Client:
             decode=decode,
         )
 
-    async def send(self, request: Request) -> Response:
-        """The answer, which is 2xx. Raises the RequestError family for everything else.
+    async def send(self, request: Request, known: Known | None = None) -> Response:
+        """The answer, which is 2xx; or 304 where the page is still the one that is `known`.
 
-        Redirects are followed within the allowed origins, five at most (RFC 9110, 15.4).
+        Raises the RequestError family for everything else. Redirects are followed within the allowed origins, five at most
+        (RFC 9110, 15.4).
         """
+        if known is not None:
+            request = request.with_headers(known.headers)
         try:
             for _ in range(MOST_REDIRECTS + 1):
                 self.origins.check(request.url)
                 response = await self._send(request)
-                if 200 <= response.status < 300:
+                if 200 <= response.status < 300 or (response.status == 304 and known is not None):
                     return response
                 if response.status not in REDIRECTS or "Location" not in response.headers:
                     raise status_error(request, response, now=self._clock.now())

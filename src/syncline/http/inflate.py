@@ -9,6 +9,7 @@ from syncline.errors import BodyError, BrokenBodyError
 from syncline.model import format_size
 
 STEP = 262_144
+SMALL = 4_096
 RATIO_FROM = 4_000_000
 """Decompressed bytes below which the ratio does not matter: a small answer may well compress a thousandfold."""
 
@@ -30,7 +31,7 @@ class BodyReader:
         self._coding = coding if coding not in ("", "identity") else None
         self._most, self._ratio = most, ratio
         self._inflate: Any = None
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | bytearray] = []
         self._received = 0
         self._size = 0
 
@@ -56,7 +57,8 @@ class BodyReader:
                 evidence=f"{self._received} bytes came",
                 hint="if it stays, ask for smaller pages",
             )
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        first = self._chunks[0] if len(self._chunks) == 1 else None
+        return first if isinstance(first, bytes) else b"".join(self._chunks)
 
     def _decompress(self, data: bytes) -> None:
         while data:
@@ -86,7 +88,12 @@ class BodyReader:
                 evidence=f"{self._received} bytes became over {self._size}",
                 hint="such data look like a decompression bomb; raise max_ratio if they are honest",
             )
-        if chunk:
+        if len(chunk) < SMALL and self._chunks and len(self._chunks[-1]) < STEP:
+            # a body of a million tiny pieces must not cost a million objects
+            if not isinstance(last := self._chunks[-1], bytearray):
+                last = self._chunks[-1] = bytearray(last)
+            last += chunk
+        elif chunk:
             self._chunks.append(chunk)
 
 

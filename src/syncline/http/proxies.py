@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_address, ip_network
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Annotated, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -14,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from syncline.errors import PlanError
 from syncline.http.origins import LOOPBACK_NAMES, check_url
-from syncline.model import LITERAL_SECRET, Secret, Text, reveal
+from syncline.model import LITERAL_SECRET, Secret, Text
 
 ENVIRONMENT = "environment"
 
@@ -88,24 +89,22 @@ def goes_direct(url: SplitResult, rules: tuple[str, ...]) -> bool:
     if host in LOOPBACK_NAMES or (address is not None and address.is_loopback):
         return True
     port = url.port or (443 if url.scheme == "https" else 80)
-    for rule in rules:
-        if rule == "*":
+    return any(_fits(rule, host, address, port) for rule in rules)
+
+
+def _fits(rule: str, host: str, address: IPv4Address | IPv6Address | None, port: int) -> bool:
+    if rule == "*":
+        return True
+    with suppress(ValueError):
+        if address is not None and address in ip_network(rule.strip("[]"), strict=False):
             return True
-        if address is not None:
-            try:
-                if address in ip_network(rule.strip("[]"), strict=False):
-                    return True
-            except ValueError:
-                pass
-        name, colon, number = rule.rpartition(":")
-        if colon and number.isdecimal():
-            if int(number) != port:
-                continue
-            rule = name.strip("[]")
-        domain = rule.removeprefix("*").removeprefix(".").rstrip(".")
-        if domain and (host == domain or host.endswith(f".{domain}")):
-            return True
-    return False
+    name, colon, number = rule.rpartition(":")
+    if colon and number.isdecimal():
+        if int(number) != port:
+            return False
+        rule = name.strip("[]")
+    domain = rule.removeprefix("*").removeprefix(".").rstrip(".")
+    return bool(domain) and (host == domain or host.endswith(f".{domain}"))
 
 
 def read_proxy(text: str) -> Proxy:

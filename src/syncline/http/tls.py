@@ -13,13 +13,6 @@ from syncline.model import Secret, reveal
 _PEM = "-----BEGIN"
 
 
-def client_context(certificate: Certificate) -> ssl.SSLContext:
-    """TLS that verifies the server as ever, and shows the certificate. Raises AuthError."""
-    context = ssl.create_default_context()
-    show(context, certificate)
-    return context
-
-
 def show(context: ssl.SSLContext, certificate: Certificate) -> None:
     """Let connections made with this context show the certificate where it is asked for. Raises AuthError."""
     # OpenSSL reads files only, so PEM texts become files for a moment, in a folder that nobody else may enter

@@ -63,17 +63,19 @@ async def open_transport(wire: Wire, clock: Clock, policy: AddressPolicy | None 
     # left to itself, aiohttp sends once more when a reused connection died: with an old signature, outside of limits and accounts
     session._retry_connection = False
     try:
-        yield _Sender(session, wire, policy, trust, proxies, clock).send
+        yield _Sender(session, wire, clock, policy, way=(trust, proxies)).send
     finally:
         await session.close()
 
 
 class _Sender:
+    """Sends one request after the other over the session's connections."""
+
     def __init__(
-        self, session: Any, wire: Wire, policy: AddressPolicy, trust: Trust, proxies: Proxies, clock: Clock
+        self, session: Any, wire: Wire, clock: Clock, policy: AddressPolicy, *, way: tuple[Trust, Proxies]
     ) -> None:
-        self._session, self._wire, self._policy, self._clock = session, wire, policy, clock
-        self._trust, self._proxies = trust, proxies
+        self._session, self._wire, self._clock, self._policy = session, wire, clock, policy
+        self._trust, self._proxies = way
         self._translate = translator(wire)
 
     async def send(self, request: Request) -> Response:

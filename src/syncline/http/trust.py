@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import ssl
 import sys
@@ -103,7 +104,8 @@ def import_aiohttp() -> Any:
     """aiohttp, for those who may be the first to need it."""
     if "aiohttp" not in sys.modules:
         with late_authorities():
-            import aiohttp  # late: it takes a tenth of a second, and most verbs send nothing
+            # late: it takes a tenth of a second, and most verbs send nothing
+            importlib.import_module("aiohttp")
     return sys.modules["aiohttp"]
 
 

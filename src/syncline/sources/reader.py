@@ -8,16 +8,17 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from syncline.errors import ClientError, PaginationError, PlanError, RequestError, ServerError, SynclineError
+from syncline.errors import ClientError, PlanError, RequestError, ServerError, SynclineError
 from syncline.events import Noticed, emit
 from syncline.http import Client
+from syncline.http.caching import NOTE, Known, PageMemory
+from syncline.http.caps import Spending
 from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Response, compile_path, reveal
 from syncline.pagination import Answer, GraphQLConnection, Position, Watch
 from syncline.sources.answer import records_of
 from syncline.sources.cursor import CursorTracker, earlier
 from syncline.sources.endpoint import PLACEHOLDER, Endpoint, Parent
 
-MAX_PAGES = 1_000_000
 Token = dict[str, Any]
 Context = dict[str, Any]
 
@@ -32,6 +33,15 @@ class Asked(msgspec.Struct, kw_only=True):
     following: Token
     total: int | None = None
     gap: str | None = None
+    unchanged: int = 0
+    """Records of a page that was not sent again, because nothing of it changed."""
+
+
+class Pass(msgspec.Struct, frozen=True):
+    """What goes along with one pass: what it may use up, and the pages of the last one where they are asked for."""
+
+    spending: Spending
+    memory: PageMemory | None = None
 
 
 Build = Callable[[Endpoint, Context, Any], Request]
@@ -48,12 +58,14 @@ class Reader:
         self.build = build
 
     async def pages(
-        self, endpoint: Endpoint, checkpoint: Checkpoint, *, remember: bool = False
+        self, endpoint: Endpoint, checkpoint: Checkpoint, *, remember: bool = False, conditional: bool = False
     ) -> AsyncGenerator[Page, None]:
         """Every page of one pass, each with the checkpoint that holds once it is written, and an empty last page.
 
         `remember` keeps digests of the records at the cursor's boundary, for destinations that cannot tell a record written
-        before. Raises what the request's way raises, PaginationError, and BodyError for an answer without records.
+        before. `conditional` lets pages that did not change be passed over, where the source is configured so; for
+        destinations that still have what was written. Raises what the request's way raises, PaginationError, and BodyError
+        for an answer without records.
         """
         incremental = endpoint.incremental
         since = checkpoint.cursor
@@ -65,7 +77,12 @@ class Reader:
         started_at, items = checkpoint.started_at, checkpoint.items
         number = 0
         gap: str | None = checkpoint.extra.get("gap")
-        async for asked in self._asked(endpoint, checkpoint.resume, since if incremental else None):
+        kept = checkpoint.extra.get(NOTE)
+        this = Pass(
+            Spending(self.client.caps, self.clock),
+            PageMemory(endpoint.to_data(), kept) if conditional and self.client.conditional else None,
+        )
+        async for asked in self._asked(endpoint, checkpoint.resume, since if incremental else None, this):
             server_time = asked.response.date if asked.response else None
             if started_at is None:
                 started_at = (server_time or self.clock.now()).isoformat()
@@ -74,7 +91,7 @@ class Reader:
                     incremental, msgspec.structs.replace(checkpoint, started_at=started_at), remember
                 )
             number += 1
-            items += len(asked.records)
+            items += len(asked.records) + asked.unchanged
             gap = gap or asked.gap
             records = tracker.observe(asked.records) if tracker else asked.records
             yield Page(
@@ -91,12 +108,15 @@ class Reader:
                     items=items,
                     extra={**checkpoint.extra, "gap": gap} if gap else checkpoint.extra,
                 ),
-                repeated=len(asked.records) - len(records),
+                repeated=len(asked.records) - len(records) + asked.unchanged,
                 context=asked.context,
                 server_time=server_time,
                 total=asked.total,
             )
-        yield self._last(endpoint, checkpoint, tracker, number + 1, gap)
+        last = self._last(endpoint, checkpoint, tracker, number + 1, gap)
+        if this.memory is not None and gap is None and (known := this.memory.to_data()):
+            last.checkpoint = msgspec.structs.replace(last.checkpoint, extra={NOTE: known})
+        yield last
 
     def asks(self, endpoint: Endpoint) -> str:
         """The first request of a stream, for people: its method and address, placeholders left open."""
@@ -124,19 +144,19 @@ class Reader:
             )
         return Page(records=[], number=number, checkpoint=final, last=True, gap=gap)
 
-    async def _asked(self, endpoint: Endpoint, token: Token | None, since: Any) -> AsyncIterator[Asked]:
-        async for context, at, resume in self._contexts(endpoint, token):
+    async def _asked(self, endpoint: Endpoint, token: Token | None, since: Any, this: Pass) -> AsyncIterator[Asked]:
+        async for context, at, resume in self._contexts(endpoint, token, this):
             position = resume.get("page") if resume else None
             if resume and resume.get("done"):
                 continue
-            async for asked in self._slice(endpoint, context, at, position, since):
+            async for asked in self._slice(endpoint, context, (at, position), since, this):
                 yield asked
 
     async def _contexts(
-        self, endpoint: Endpoint, token: Token | None
+        self, endpoint: Endpoint, token: Token | None, this: Pass
     ) -> AsyncIterator[tuple[Context, Token, Token | None]]:
         """Every combination of parents and partition: its context, its token, and how far it is read already."""
-        async for context, at, resume in self._of_parents(endpoint, endpoint.parents, token):
+        async for context, at, resume in self._of_parents(endpoint, endpoint.parents, token, this):
             if endpoint.partitions is None:
                 yield context, at, resume
                 continue
@@ -148,16 +168,18 @@ class Reader:
                 yield inner, {**at, "partition": index}, resume if resume and index == begin else None
 
     async def _of_parents(
-        self, endpoint: Endpoint, parents: tuple[Parent, ...], token: Token | None
+        self, endpoint: Endpoint, parents: tuple[Parent, ...], token: Token | None, this: Pass
     ) -> AsyncIterator[tuple[Context, Token, Token | None]]:
         if not parents:
             yield {}, {}, token
             return
         *outer, parent = parents
         level = len(outer)
-        async for context, at, resume in self._of_parents(endpoint, tuple(outer), token):
+        async for context, at, resume in self._of_parents(endpoint, tuple(outer), token, this):
             place = resume["parents"][level] if resume else None
-            async for key, asked in self._keys(self.endpoints[parent.stream], parent, place and place["token"]):
+            async for key, asked in self._keys(
+                self.endpoints[parent.stream], parent, place and place["token"], Pass(this.spending)
+            ):
                 here = place is not None and key == place["key"]
                 if place is not None and not here and self._holds(asked, parent, place):
                     continue  # its children were read before the interruption
@@ -172,9 +194,11 @@ class Reader:
         read = compile_path(parent.key)
         return bool(asked.token == place["token"] and any(read(record) == place["key"] for record in asked.records))
 
-    async def _keys(self, endpoint: Endpoint, parent: Parent, token: Token | None) -> AsyncIterator[tuple[Any, Asked]]:
+    async def _keys(
+        self, endpoint: Endpoint, parent: Parent, token: Token | None, this: Pass
+    ) -> AsyncIterator[tuple[Any, Asked]]:
         read = compile_path(parent.key)
-        async for asked in self._asked(endpoint, token, None):
+        async for asked in self._asked(endpoint, token, None, this):
             for record in asked.records:
                 key = read(record)
                 if key is MISSING or key is None:
@@ -187,18 +211,35 @@ class Reader:
                 yield key, asked
 
     async def _slice(
-        self, endpoint: Endpoint, context: Context, at: Token, position: Position | None, since: Any
+        self, endpoint: Endpoint, context: Context, begin: tuple[Token, Position | None], since: Any, this: Pass
     ) -> AsyncIterator[Asked]:
-        pagination = endpoint.pagination
+        pagination, (at, position), memory = endpoint.pagination, begin, this.memory
         base = self.build(endpoint, context, since)
         watch = Watch()
         current: Position | None = position if position is not None else pagination.start()
-        for number in range(1, MAX_PAGES + 1):
-            assert current is not None
-            response = await self._send(endpoint, pagination.apply(base, current), number, context)
+        number = 0
+        while current is not None:
+            number += 1
+            request = pagination.apply(base, current)
+            known = memory.known(request) if memory else None
+            response = await self._send(endpoint, request, number, context, known)
             if response is None:
+                this.spending.page(0, 0)
                 yield Asked(records=[], response=None, context=context, token=at, following={**at, "done": True})
                 return
+            if memory and known and response.status == 304:
+                this.spending.page(0, known.records)
+                memory.unchanged(request, known)
+                yield Asked(
+                    records=[],
+                    response=response,
+                    context=context,
+                    token={**at, "page": current},
+                    following=_after(at, known.following),
+                    unchanged=known.records,
+                )
+                current = known.following
+                continue
             try:
                 answer = Answer(
                     document=response.document,
@@ -209,27 +250,23 @@ class Reader:
                 settled = pagination.settle(current, answer)
                 following = pagination.advance(current, answer)
                 watch.check(current, answer, following)
+                this.spending.page(len(response.body), len(answer.records))
             except SynclineError as error:
                 raise error.at(stream=endpoint.name, page=number, request_id=response.request_id) from None
             if settled.notice and not settled.gap:
                 emit(Noticed(what=f"{endpoint.name}, page {number}: {settled.notice}"))
+            if memory:
+                memory.read(request, response, len(settled.records), following)
             yield Asked(
                 records=settled.records,
                 response=response,
                 context=context,
                 token={**at, "page": current},
-                following={**at, "done": True} if following is None else {**at, "page": following},
+                following=_after(at, following),
                 total=pagination.total(answer),
                 gap=settled.notice if settled.gap else None,
             )
-            if following is None:
-                return
             current = following
-        raise PaginationError(
-            f"stream {endpoint.name!r} has more than {MAX_PAGES} pages in one slice",
-            hint="split it with partitions, or check its pagination block",
-            stream=endpoint.name,
-        )
 
     def _records_path(self, endpoint: Endpoint, response: Response) -> str | None:
         if endpoint.records is None and isinstance(endpoint.pagination, GraphQLConnection):
@@ -238,16 +275,27 @@ class Reader:
             return f"{connection}.nodes" if has_nodes else f"{connection}.edges[*].node"
         return endpoint.records
 
-    async def _send(self, endpoint: Endpoint, request: Request, number: int, context: Context) -> Response | None:
+    async def _send(
+        self, endpoint: Endpoint, request: Request, number: int, context: Context, known: Known | None
+    ) -> Response | None:
         """The answer, or None where the stream says that such a status means that nothing is there."""
         try:
-            return await self.client.send(request)
+            return await self.client.send(request, known)
         except (ClientError, ServerError) as error:
             if error.status is not None and endpoint.on_status.get(error.status) == "ignore":
                 return None
             raise error.at(stream=endpoint.name, page=number, **context) from None
         except RequestError as error:
             raise error.at(stream=endpoint.name, page=number, **context) from None
+
+
+def without_validators(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint after which every page is read again, changed or not."""
+    return msgspec.structs.replace(checkpoint, extra={n: v for n, v in checkpoint.extra.items() if n != NOTE})
+
+
+def _after(at: Token, following: Position | None) -> Token:
+    return {**at, "done": True} if following is None else {**at, "page": following}
 
 
 def fill(path: str, context: Context) -> str:
