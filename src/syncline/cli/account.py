@@ -103,3 +103,15 @@ def look_into_sqlite(path: str, query: str) -> str:
         return f"sqlite3 -box {shlex.quote(path)} {shlex.quote(query)}"
     program = f"import sqlite3; [print(*row) for row in sqlite3.connect({str(Path(path))!r}).execute({query!r})]"
     return f"{shlex.quote(Path(sys.executable).name)} -c {shlex.quote(program)}"
+
+
+def own_name() -> str:
+    """How this program can be called again: by its name where that is on the path, else by where it lies."""
+    if shutil.which("syncline"):
+        return "syncline"
+    here = Path(sys.argv[0])
+    try:
+        here = here.resolve().relative_to(Path.cwd())
+    except ValueError:
+        pass
+    return shlex.quote(str(here))

@@ -16,7 +16,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import msgspec
 
-from syncline.cli.account import first_rows, look_into_sqlite, reported_block, summary
+from syncline.cli.account import first_rows, look_into_sqlite, own_name, reported_block, summary
 from syncline.cli.door import as_json
 from syncline.cli.paint import Paint, paint
 from syncline.cli.progress import showing
@@ -219,8 +219,11 @@ def _ways_on(folder: Path, file: Path, brush: Paint) -> list[str]:
             look_into_sqlite(str(folder / "shop.db"), first_rows("orders", order=" ORDER BY updated_at DESC")),
             "the data",
         ),
-        (f"syncline rejects list {shlex.quote(str(file))}", f"the {WITHOUT_EMAIL} orders without an e-mail address"),
-        (f"syncline status {shlex.quote(str(file))}", "how far it is"),
+        (
+            f"{own_name()} rejects list {shlex.quote(str(file))}",
+            f"the {WITHOUT_EMAIL} orders without an e-mail address",
+        ),
+        (f"{own_name()} status {shlex.quote(str(file))}", "how far it is"),
     ]
     lines = [f"  {brush.bold('Look around')}"]
     for command, what in commands:
