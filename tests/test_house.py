@@ -39,6 +39,11 @@ def test_the_public_surface_is_small_and_every_name_is_there() -> None:
         _ = syncline.nothing_like_it
 
 
+def test_type_checkers_know_the_same_names() -> None:
+    stub = ROOT.joinpath("src/syncline/__init__.pyi").read_text()
+    assert sorted(re.findall(r"\w+ as (\w+)", stub)) == sorted(syncline.__all__)
+
+
 def test_importing_syncline_imports_nothing_else() -> None:
     script = "import sys; before = set(sys.modules); import syncline; print(*(set(sys.modules) - before))"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
