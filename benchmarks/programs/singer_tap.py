@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from singer_sdk import RESTStream, Tap
-from singer_sdk import typing as th
+from singer_sdk import RESTStream, Tap, typing as th
 from singer_sdk.contrib.msgspec import MsgSpecWriter
 
 TEXT = [

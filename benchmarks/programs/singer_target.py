@@ -6,8 +6,7 @@ import sqlite3
 from decimal import Decimal
 from typing import Any
 
-from singer_sdk import SQLConnector, SQLSink, SQLTarget
-from singer_sdk import typing as th
+from singer_sdk import SQLConnector, SQLSink, SQLTarget, typing as th
 from singer_sdk.contrib.msgspec import MsgSpecReader
 
 sqlite3.register_adapter(Decimal, float)

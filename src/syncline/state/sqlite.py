@@ -17,8 +17,9 @@ MEMORY = ":memory:"
 def connect(path: Path | str, *, synchronous: Literal["NORMAL", "FULL"] = "FULL") -> sqlite3.Connection:
     """Open or create a database in WAL mode, without implicit transactions. Raises StateError.
 
-    One thread at a time may use the connection; who that is, the lane sees to. In WAL mode a killed process loses no commit. FULL keeps every commit over a power cut too; NORMAL may lose the last
-    ones there, each as a whole (https://www.sqlite.org/pragma.html#pragma_synchronous).
+    One thread at a time may use the connection; the lane sees to it. In WAL mode a killed process loses no commit. FULL keeps
+    every commit over a power cut too; NORMAL may lose the last ones there, each as a whole
+    (https://www.sqlite.org/pragma.html#pragma_synchronous).
     """
     with explained(path):
         if path != MEMORY:
