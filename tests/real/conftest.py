@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.servers import _wiremock, datasette, json_server, localstripe, wiremock
+from tests.real.servers import _wiremock, datasette, json_server, localstripe, oidc, wiremock
 
-__all__ = ["_wiremock", "datasette", "json_server", "localstripe", "wiremock"]
+__all__ = ["_wiremock", "datasette", "json_server", "localstripe", "oidc", "wiremock"]
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

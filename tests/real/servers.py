@@ -12,6 +12,7 @@ import pytest
 
 from tests.real import seeds
 from tests.real.node import cannot, need, package
+from tests.real.oidc import Oidc, serve_oidc
 from tests.real.process import serving
 from tests.real.wiremock import WireMock
 
@@ -82,6 +83,12 @@ def localstripe() -> Iterator[str]:
 def json_server() -> Iterator[str]:
     with serve_json_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def oidc() -> Iterator[Oidc]:
+    with serve_oidc() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

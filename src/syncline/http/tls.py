@@ -45,11 +45,9 @@ def _unusable(error: OSError, chain: Path, key: Path | None, folder: Path) -> Au
             evidence=error.strerror,
             hint="check certificate and key; paths count from the folder where syncline runs",
         )
-    reason = getattr(error, "reason", None) or type(error).__name__
-    fixes = {
-        "KEY_VALUES_MISMATCH": "certificate and key do not belong together; the certificate comes first in its file",
-        "BAD_DECRYPT": "the key has a password: check password",
-        "NO_START_LINE": "write certificate and key in PEM (-----BEGIN …)",
-    }
-    hint = next((fix for name, fix in fixes.items() if name in str(reason)), "check certificate, key and password")
-    return AuthError("the client certificate cannot be used", evidence=str(reason), hint=hint)
+    reason = getattr(error, "reason", None)
+    if reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
+        hint = "certificate and key do not belong together; the certificate comes first in its file"
+    else:  # OpenSSL does not say which
+        hint = "write certificate and key in PEM (-----BEGIN …); where the key has a password, check password"
+    return AuthError("the client certificate cannot be used", evidence=reason or "the key or its password", hint=hint)
