@@ -26,6 +26,7 @@ VERBS = (
     Verb("preview", BUILD, "a few records beside what becomes of them; writes nothing"),
     Verb("plan", BUILD, "what a run would ask for and change; writes nothing"),
     Verb("schema", BUILD, "the JSON Schema of integration files, for editors"),
+    Verb("login", OPERATE, "log in to the API in a browser, once; the token is kept encrypted"),
     Verb("run", OPERATE, "sync: from where the last run ended to what is there now"),
     Verb("status", OPERATE, "when each stream last ran, how far it is and what it could not take"),
     Verb("state", OPERATE, "show, reset or rewind how far a stream is"),

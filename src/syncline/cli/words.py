@@ -55,6 +55,20 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _logging(parser)
 
 
+def _login(parser: argparse.ArgumentParser) -> None:
+    _file(parser)
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    parser.add_argument(
+        "--port", type=_count, metavar="N", help="the port that the browser comes back to (default: a free one)"
+    )
+    parser.add_argument(
+        "--timeout", type=_seconds, default=300.0, metavar="TIME", help="how long to wait (default: 5m)"
+    )
+    parser.add_argument("--keyring", action="store_true", help="keep a new key in the system's keyring, not in a file")
+    parser.add_argument("--status", action="store_true", help="show what is stored, and how long it will do")
+    parser.add_argument("--forget", action="store_true", help="remove the stored token")
+
+
 def _logging(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log-format", choices=("json", "pretty", "none"), default="none", help="log to stderr")
     levels = ("debug", "info", "warning", "error")
@@ -105,12 +119,20 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdigit() and int(number) > 0 and unit in ("s", "m", "h")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90s, 5m or 1h")
+    return float(int(number) * {"s": 1, "m": 60, "h": 3600}[unit])
+
+
 ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "demo": _demo,
     "check": _check,
     "preview": _preview,
     "plan": _plan,
     "schema": _schema,
+    "login": _login,
     "run": _run,
     "status": _status,
     "state": _state,

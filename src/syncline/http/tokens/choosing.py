@@ -19,8 +19,8 @@ from syncline.model import Clock, Secret
 DEFAULT_FOLDER = Path(".syncline/tokens")
 POSTGRES = ("postgresql://", "postgres://")
 MEMORY = "memory"
-Purpose = Literal["use", "login", "look"]
-"""To use the token there is, to store one that somebody logs in for, or to see what there is and change nothing."""
+Purpose = Literal["use", "login", "look", "forget"]
+"""To use the token there is, to store one that somebody logs in for, to see what there is, or to remove it."""
 
 
 def token_store(
@@ -48,6 +48,9 @@ def token_store(
                 "tokens: memory cannot keep what somebody logged in for", hint="leave `tokens` out, or name a folder"
             )
         return None
+    identity = identity_of(integration, holder)
+    if purpose == "forget":
+        return SealedStore(_place(where, identity.name, prepare=False), identity, [], clock)
     must = where is not None or worth == "everything"
     if not must and not available():
         if worth == "rotation":
@@ -61,7 +64,6 @@ def token_store(
             "nobody has logged in here: there is no key that tokens were stored with",
             hint=f"syncline login FILE; or set {VARIABLE} to the key of where somebody did",
         )
-    identity = identity_of(integration, holder)
     try:
         keys = keys or [_new_key(environment)]
         place = _place(where, identity.name, prepare=purpose != "look")

@@ -31,6 +31,8 @@ def ignore(secret: Secret) -> None:
 class TokenStore(Protocol):
     """Where a token outlives a process. `alone` keeps out every other process that shares the store, while it is held."""
 
+    shown: str
+
     def alone(self) -> AbstractAsyncContextManager[None]: ...
 
     async def load(self) -> Kept: ...
@@ -138,8 +140,12 @@ class Tokens:
         self._spending = self._precious
         try:
             token = await self._obtained(before, kept.previous, challenge)
-            rotated = before is not None and before.refresh is not None and before.refresh != token.refresh
-            previous = before.refresh if before is not None and rotated else kept.previous
+            previous = kept.previous
+            if before is not None and before.refresh is not None:
+                if token.refresh == before.refresh:  # what is known of it stays true
+                    token = msgspec.structs.replace(token, extra={**_end_of_refresh(before), **token.extra})
+                else:
+                    previous = before.refresh
             try:
                 await store.save(Kept(token=token, previous=previous, revision=kept.revision))
             except OvertakenError:
@@ -152,6 +158,8 @@ class Tokens:
                 )
             return token
         except AuthError as error:
+            if before is None and error.evidence is None:
+                error.evidence = f"there is none in {store.shown}"
             if self._precious:
                 await self._refused(store, kept, error, interrupted)
             raise
@@ -229,3 +237,7 @@ class Tokens:
 
 def _grant_is_dead(error: AuthError) -> bool:
     return (error.evidence or "").startswith("invalid_grant")
+
+
+def _end_of_refresh(token: Token) -> dict[str, Any]:
+    return {name: value for name, value in token.extra.items() if name == "refresh_expires_at"}

@@ -8,12 +8,13 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from syncline.errors import StateError
 from syncline.http.tokens.store import OvertakenError
 from syncline.http.tokens.waiting import until_locked
+from syncline.model import Clock
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 
@@ -38,8 +39,8 @@ class Folder:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise StateError(f"the folder {folder} cannot be written", hint="give this user the right to write there")
 
-    async def now(self) -> datetime:
-        return datetime.now(UTC)
+    async def now(self, clock: Clock) -> datetime:
+        return clock.now()
 
     async def read(self) -> tuple[int, bytes] | None:
         with self._explained():

@@ -10,8 +10,6 @@ import msgspec
 from syncline.model import Secret, Token
 
 SOON = timedelta(days=7)
-REFRESH_LIVES = ("refresh_expires_in", "refresh_token_expires_in", "x_refresh_token_expires_in")
-"""How Keycloak, GitHub and Intuit call a refresh token's lifetime; no RFC has a name for it."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,11 +82,8 @@ def decode(content: bytes, fingerprint: str, now: datetime, monotonic: float, re
 def ends(token: Token, now: datetime, monotonic: float) -> tuple[datetime | None, datetime | None]:
     """When the access token and the refresh token run out, on the wall clock, where that is known."""
     access = None if token.expires_at is None else now + timedelta(seconds=token.expires_at - monotonic)
-    life = next((seconds for name in REFRESH_LIVES if (seconds := _number(token.extra.get(name)))), None)
-    refresh = None
-    if token.refresh is not None and life is not None and token.obtained_at is not None:
-        refresh = token.obtained_at + timedelta(seconds=life)
-    return access, refresh
+    refresh = _number(token.extra.get("refresh_expires_at")) if token.refresh is not None else None
+    return access, _moment(refresh)
 
 
 def runs_out(token: Token, now: datetime, monotonic: float) -> datetime | None:

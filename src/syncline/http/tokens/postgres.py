@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from syncline.errors import PlanError, StateError
 from syncline.http.tokens.store import OvertakenError
 from syncline.http.tokens.waiting import until_locked
-from syncline.model import Secret
+from syncline.model import Clock, Secret
 
 T = TypeVar("T")
 
@@ -38,8 +38,8 @@ class Postgres:
         self._lock = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
         self._psycopg = _psycopg()
 
-    async def now(self) -> datetime:
-        """The clock that all machines of this store go by."""
+    async def now(self, clock: Clock) -> datetime:
+        """The database's: machines may disagree (R11)."""
         return await _in_thread(lambda: self._one("SELECT clock_timestamp()")[0])
 
     async def read(self) -> tuple[int, bytes] | None:

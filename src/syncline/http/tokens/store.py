@@ -28,7 +28,9 @@ class Place(Protocol):
 
     def alone(self) -> AbstractAsyncContextManager[None]: ...
 
-    async def now(self) -> datetime: ...
+    async def now(self, clock: Clock) -> datetime:
+        """The wall clock that all who share the place go by; `clock` is this process's own."""
+        ...
 
     async def read(self) -> tuple[int, bytes] | None: ...
 
@@ -59,7 +61,7 @@ class SealedStore:
         revision, content = found
         try:
             plain = unsealed(content, self._identity.name, self.keys, self.shown)
-            now, monotonic = await self._place.now(), self._clock.monotonic()
+            now, monotonic = await self._place.now(self._clock), self._clock.monotonic()
             return decode(plain, self._identity.fingerprint, now, monotonic, revision)
         except (AuthError, msgspec.DecodeError):
             if self._forgiving:
@@ -68,11 +70,13 @@ class SealedStore:
 
     async def save(self, kept: Kept) -> Kept:
         """Make it durable over the revision it was loaded as; the same with its new revision. Raises OvertakenError."""
-        plain = encode(kept, self._identity.fingerprint, await self._place.now(), self._clock.monotonic())
+        plain = encode(kept, self._identity.fingerprint, await self._place.now(self._clock), self._clock.monotonic())
         revision = await self._place.swap(kept.revision, sealed(plain, self._identity.name, self.keys[0]))
         return msgspec.structs.replace(kept, revision=revision)
 
     async def forget(self) -> bool:
-        """Remove it; whether there was one."""
+        """Remove it, whatever key it was sealed with; whether there was one."""
+        if await self._place.read() is None:
+            return False
         async with self.alone():
             return await self._place.delete()

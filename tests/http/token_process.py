@@ -1,0 +1,71 @@
+"""One of several processes that share a token: `python -m tests.http.token_process JSON`; answers with JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from syncline.auth import OAuth2
+from syncline.http import Connection
+from syncline.http.tokens import Kept, token_store
+from syncline.http.tokens.folder import Folder
+from syncline.model import Secret, SystemClock, Token
+
+
+def auth_of(told: dict[str, Any]) -> OAuth2:
+    """Refresh tokens where one is given, the application's own rights otherwise."""
+    fields = {name: Secret(told[name]) for name in ("client_secret", "refresh_token") if told.get(name)}
+    grant = "refresh_token" if "refresh_token" in fields else "client_credentials"
+    return OAuth2.model_validate(
+        {"grant": grant, "token_url": f"{told['url']}/oauth/token", "client_id": told["client_id"], **fields}
+    )
+
+
+async def work(told: dict[str, Any]) -> dict[str, Any]:
+    auth = auth_of(told)
+    store = token_store(told["tokens"], "shop", auth, SystemClock(), os.environ)
+    assert store is not None
+    if told["act"] in ("expire", "revoke"):
+        kept = await store.load()
+        ends = 0.0 if told["act"] == "expire" else time.monotonic() + 3_600
+        refresh = kept.token.refresh if kept.token else auth.refresh_token and Secret(told["refresh_token"])
+        worthless = Token(access=Secret("worthless"), refresh=refresh, expires_at=ends)
+        await store.save(Kept(token=worthless, revision=kept.revision))
+        return {}
+    if told["act"] == "hold":
+        async with store.alone():
+            print(json.dumps({"holding": os.getpid()}), flush=True)
+            await asyncio.sleep(60)
+    if told["act"] == "die":
+        _die_after_the_answer()
+    connection = Connection(base_url=f"{told['url']}/v2", rate_limit="1000/s").model_copy(update={"auth": auth})
+    print(json.dumps({"ready": True}), flush=True)
+    sys.stdin.readline()  # so that all begin together
+    async with connection.connect(tokens=store) as client:
+        requests = (client.send(client.request("GET", "/orders", params={"limit": 1})) for _ in range(told["requests"]))
+        answers = await asyncio.gather(*requests)
+    return {"good": sum(answer.status == 200 for answer in answers)}
+
+
+def _die_after_the_answer() -> None:
+    """Leave as after kill -9 when the new token is to be saved: the server has given it, nothing of it is on disk."""
+    swap = Folder.swap
+    calls: list[int] = []
+
+    async def dying(self: Folder, revision: int, sealed: bytes) -> int:
+        calls.append(revision)
+        if len(calls) == 2:  # the first is the note that a refresh token is about to be spent
+            os._exit(9)
+        return await swap(self, revision, sealed)
+
+    Folder.swap = dying  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    assert Path.cwd().is_dir()
+    print(json.dumps(asyncio.run(work(json.loads(sys.argv[1])))), flush=True)
