@@ -20,6 +20,7 @@ _BAD = re.compile(r"[\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_PLACE = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]*)?")
 _NUMBER = re.compile(r"(?:0[xX][0-9A-Fa-f]*|[0-9]+)\.?")
 
 
@@ -54,7 +55,8 @@ def check_url(url: str, what: str = "the address") -> SplitResult:
         raise OriginError(
             f"{what} holds a user name or password before its host", hint="move them into auth: {kind: basic, …}"
         )
-    if not _is_plain_host(parts.hostname, bracketed=parts.netloc.startswith("[")) or port == 0:
+    # lower case, as in `hostname`, turns some other letters into ASCII ones
+    if not _PLACE.fullmatch(parts.netloc) or not _is_plain_host(parts.hostname, parts.netloc) or port == 0:
         raise OriginError(
             f"{what} has a host that cannot be read safely",
             hint="write an international name as xn--…, an IPv4 address as four decimal numbers, IPv6 as [2001:db8::1]",
@@ -62,11 +64,12 @@ def check_url(url: str, what: str = "the address") -> SplitResult:
     return parts
 
 
-def _is_plain_host(host: str, *, bracketed: bool) -> bool:
+def _is_plain_host(host: str, place: str) -> bool:
     """Whether every parser and resolver takes the same from it: a name (RFC 952, 1123), or an address without a zone."""
+    bracketed = place.startswith("[")
     if bracketed or _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
         try:
-            return ip_address(host).version == (6 if bracketed else 4) and "%" not in host
+            return ip_address(host).version == (6 if bracketed else 4)
         except ValueError:
             return False
     return len(host) <= 253 and _HOST.fullmatch(host) is not None

@@ -22,7 +22,8 @@ from syncline.http.trust import Trust, import_aiohttp
 from syncline.http.wire import Wire
 from syncline.model import Clock, Request, Response, reveal
 
-__all__ = ["Wire", "open_transport", "user_agent"]
+DNS_CACHE = 60
+"""Seconds for which the addresses of a name are kept."""
 
 
 @lru_cache(maxsize=1)
@@ -45,7 +46,7 @@ async def open_transport(wire: Wire, clock: Clock, policy: AddressPolicy | None 
     policy = policy or AddressPolicy(wire.home_host, proxies.hosts)
     connector = aiohttp.TCPConnector(
         limit=wire.connections,
-        ttl_dns_cache=60,
+        ttl_dns_cache=DNS_CACHE,
         resolver=guarded_resolver(policy),
         ssl=trust.context(certified=False),  # for proxies behind TLS; each request says its own
     )
