@@ -8,8 +8,7 @@ import textwrap
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from syncline.errors import Mistake, SpecError, SynclineError
 from syncline.model import Secret

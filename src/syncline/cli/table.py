@@ -31,6 +31,7 @@ VERBS = (
     Verb("status", OPERATE, "when each stream last ran, how far it is and what it could not take"),
     Verb("state", OPERATE, "show, reset or rewind how far a stream is"),
     Verb("rejects", OPERATE, "list, show, retry or drop records that did not become rows"),
+    Verb("doctor", OPERATE, "what is not well, on this machine and with these files, and what to do about it"),
 )
 
 

@@ -113,6 +113,11 @@ def _rejects(parser: argparse.ArgumentParser) -> None:
         act.add_argument("--id", type=int, action="append", metavar="ID", help="only this one (may be repeated)")
 
 
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", metavar="FILE", help="integration files, or folders of them")
+    parser.add_argument("--offline", action="store_true", help="ask nobody over the network")
+
+
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
@@ -137,6 +142,7 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "status": _status,
     "state": _state,
     "rejects": _rejects,
+    "doctor": _doctor,
 }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -24,18 +24,23 @@ DEFAULT_STATE = Path(".syncline/state.db")
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """An integration whose references are resolved, and the streams asked for, in the file's order."""
+    """An integration whose references are resolved, and the streams asked for, in the file's order.
+
+    `again` resolves the references anew.
+    """
 
     integration: Integration
     streams: tuple[Stream, ...]
+    again: Callable[[], Awaitable[Integration]]
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """Both ends of an integration, open."""
+class Opened(msgspec.Struct, kw_only=True):
+    """Both ends of an integration, open. `renew` gives the source today's credentials, if they are others than it has."""
 
     integration: Integration
     reader: Reader
     sink: Sink
+    renew: Callable[[], Awaitable[bool]]
 
 
 async def prepared(
@@ -54,16 +59,33 @@ async def prepared(
             raise UsageError(
                 f"there is no stream {name!r}", hint=did_you_mean(name, names), integration=integration.name
             )
-    complete = await resolved(integration, os.environ if environment is None else environment, folder)
+    written = integration
+
+    async def again() -> Integration:
+        return await resolved(written, os.environ if environment is None else environment, folder)
+
+    complete = await again()
     chosen = tuple(stream for stream in complete.streams if not streams or stream.name in streams)
-    return Prepared(integration=complete, streams=chosen)
+    return Prepared(integration=complete, streams=chosen, again=again)
 
 
 @asynccontextmanager
 async def opened(ready: Prepared, clock: Clock) -> AsyncIterator[Opened]:
     """Open the destination, then the source; close both, whatever happens."""
-    async with opened_sink(ready.integration, clock) as sink, opened_reader(ready.integration, clock) as reader:
-        yield Opened(integration=ready.integration, reader=reader, sink=sink)
+
+    async def renew() -> bool:
+        fresh = await ready.again()
+        if fresh.source == parts.integration.source and fresh.streams == parts.integration.streams:
+            return False
+        parts.reader = await stack.enter_async_context(opened_reader(fresh, clock))
+        parts.integration = fresh
+        return True
+
+    async with AsyncExitStack() as stack:
+        sink = await stack.enter_async_context(opened_sink(ready.integration, clock))
+        reader = await stack.enter_async_context(opened_reader(ready.integration, clock))
+        parts = Opened(integration=ready.integration, reader=reader, sink=sink, renew=renew)
+        yield parts
 
 
 @asynccontextmanager

@@ -136,7 +136,7 @@ class _Run:
         began = self.clock.monotonic()
         failure: SynclineError | None = None
         try:
-            await self._read_and_write(stream, lease, report)
+            await self._with_credentials_of_today(stream, lease, report)
             report.status = "done"
         except Stopped:
             report.status = "interrupted"
@@ -163,15 +163,36 @@ class _Run:
             # the lease was taken over, or the store is gone: either way nothing of ours is left to release
             return
 
-    async def _read_and_write(self, stream: Stream, lease: Lease, report: StreamReport) -> None:
+    async def _with_credentials_of_today(self, stream: Stream, lease: Lease, report: StreamReport) -> None:
+        """Where credentials are refused that have changed since they were read, go on from the checkpoint with the new ones."""
+        full = self.full
+        while True:
+            try:
+                await self._read_and_write(self.parts.integration.stream(stream.name), lease, report, full=full)
+                return
+            except AuthError:
+                if not await self._renewed():
+                    raise
+            events.emit(
+                events.Noticed(what="the credentials were refused and have changed since: went on with the new")
+            )
+            full = full and report.pages == 0
+
+    async def _renewed(self) -> bool:
+        try:
+            return await self.parts.renew()
+        except SynclineError:
+            return False  # what was refused says more
+
+    async def _read_and_write(self, stream: Stream, lease: Lease, report: StreamReport, *, full: bool) -> None:
         state = await self.sink.state.load(lease.key)
-        checkpoint = Checkpoint() if self.full else state.checkpoint
+        checkpoint = Checkpoint() if full else state.checkpoint
         writer = await self.sink.begin(
             lease.key,
             stream.name,
             stream.into,
             primary_key=key_columns(stream),
-            fresh=self.full,
+            fresh=full,
             lease=lease,
             checkpoint=checkpoint,
             schema=stream.schema_,

@@ -6,8 +6,7 @@ and AWS_SECRET_ACCESS_KEY, the profile files, the container's endpoint (ECS, EKS
 
 from __future__ import annotations
 
-from configparser import ConfigParser
-from configparser import Error as ConfigError
+from configparser import ConfigParser, Error as ConfigError
 from pathlib import Path
 from typing import Any
 
