@@ -14,13 +14,14 @@ from syncline.auth import AuthField
 from syncline.http.authorising import Authorising
 from syncline.http.client import Client
 from syncline.http.layers import Retrying, Rules, layered, observed, retried
-from syncline.http.limiting import Limiting
+from syncline.http.limiting import Gate
 from syncline.http.origins import Origins
 from syncline.http.send import Send
+from syncline.http.shared_keeper import open_keeper
 from syncline.http.tokens.current import Tokens, TokenStore, ignore
 from syncline.http.transport import Wire, open_transport
 from syncline.model import Clock, Duration, Part, Reference, Secret, Size, SystemClock, Text, Token, origin_of, reveal
-from syncline.resilience import Breaker, CircuitBreaker, Limiter, Limits, LimitsField, Retry, RetryBudget
+from syncline.resilience import CircuitBreaker, Limits, LimitsField, Retry, RetryBudget
 
 
 class Timeouts(Part):
@@ -83,10 +84,14 @@ class Connection(Part):
             keeper = self._tokens(end, clock, chance, tokens, on_secret)
             if keeper is not None:
                 stack.push_async_callback(keeper.close)
+            memory = open_keeper(self.rate_limit, self.circuit_breaker, base, clock)
+            stack.push_async_callback(memory.close)
+            gate = Gate(memory, self.rate_limit, self.retry.max_wait, clock)
+            stack.push_async_callback(gate.close)
             rules = Rules(
                 retrying=Retrying(retry=self.retry, budget=RetryBudget(self.retry), chance=chance),
-                breaker=Breaker(self.circuit_breaker),
-                limiting=Limiting(limiter=Limiter(self.rate_limit), max_wait=self.retry.max_wait),
+                keeper=memory,
+                gate=gate,
                 authorising=Authorising(
                     origins=origins,
                     headers=_revealed(self.headers),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,8 @@ import msgspec
 from syncline.errors import BrokenBodyError, CircuitOpenError, DeferredError, RequestError, ServerError, TransportError
 from syncline.events import CircuitChanged, RequestSent, RetryScheduled, Waiting, emit
 from syncline.http.authorising import Authorising, authorised
-from syncline.http.limiting import WORTH_SAYING, Limiting, limited
+from syncline.http.keeping import Keeper
+from syncline.http.limiting import WORTH_SAYING, Gate, counted, limited
 from syncline.http.send import Send
 from syncline.http.snippets import conceal
 from syncline.http.status import status_error
@@ -29,8 +31,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What the layers decide by, outermost first."""
 
     retrying: Retrying
-    breaker: Breaker
-    limiting: Limiting
+    keeper: Keeper
+    gate: Gate
     authorising: Authorising
     secrets: Callable[[], Iterable[Secret]]
     """Every secret value in use now."""
@@ -40,9 +42,11 @@ def layered(transport: Send, rules: Rules, clock: Clock) -> Send:
     """The whole way of a request; read it from top to bottom. Why in this order: see docs/how-to/requests.md."""
     way: list[tuple[Callable[[Send, Any, Clock], Send], Any]] = [
         (retried, rules.retrying),
-        (guarded, rules.breaker),
-        (limited, rules.limiting),
+        (screened, rules.keeper),
+        (limited, rules.gate),
+        (guarded, rules.keeper),
         (authorised, rules.authorising),
+        (counted, rules.gate),
         (decoded, None),
         (observed, rules.secrets),
     ]
@@ -110,36 +114,72 @@ def _deferred(request: Request, response: Response | None, again: Again, clock: 
     )
 
 
-def guarded(send: Send, breaker: Breaker, clock: Clock) -> Send:
-    """Send nothing while the circuit is open, and one probe when its time has come."""
+def screened(send: Send, keeper: Keeper, clock: Clock) -> Send:
+    """Refuse at once while the circuit is open, before anything is waited for."""
 
     async def sending(request: Request) -> Response:
+        breaker = keeper.conduct.breaker
+        if breaker.refuses(keeper.now()) and not keeper.alone:  # another process may have found out more
+            await keeper.change(lambda now: False, _nothing)
+        if breaker.refuses(keeper.now()):
+            raise _open(request, breaker, keeper.now())
+        return await send(request)
+
+    return sending
+
+
+def guarded(send: Send, keeper: Keeper, clock: Clock) -> Send:
+    """Send nothing while the circuit is open, and one probe when its time has come: also if it opened during the wait."""
+    breaker = keeper.conduct.breaker
+
+    async def told(change: Callable[[float], object]) -> None:
         before = breaker.state
-        ticket = breaker.admit(clock.monotonic())
-        if ticket is None:
-            raise _open(request, breaker, clock)
-        _tell(before, breaker)
-        before = breaker.state
+
+        def step(now: float) -> bool:
+            change(now)
+            return True
+
+        await keeper.change(step, lambda: _tell(before, breaker))
+
+    async def admitted(request: Request) -> int:
+        if breaker.untroubled:
+            return breaker.circuit.era
+        tickets: list[int | None] = [None]
+
+        def admit(now: float) -> None:
+            tickets[0] = breaker.admit(now)
+
+        await told(admit)
+        if tickets[0] is None:
+            raise _open(request, breaker, keeper.now())
+        return tickets[0]
+
+    async def sending(request: Request) -> Response:
+        ticket = await admitted(request)
         try:
             response = await send(request)
         except (TransportError, BrokenBodyError, ServerError) as error:
+            what = error.what
             if "attempts" in error.where:  # the token endpoint's failure, not this API's
-                breaker.abandoned(ticket)
+                await told(lambda now: breaker.abandoned(ticket))
             else:
-                breaker.failed(ticket, clock.monotonic(), error.what)
-                _tell(before, breaker)
+                await told(lambda now: breaker.failed(ticket, now, what))
             raise
         except BaseException:
-            breaker.abandoned(ticket)
+            if not (breaker.untroubled and breaker.circuit.era == ticket):
+                await asyncio.shield(told(lambda now: breaker.abandoned(ticket)))
             raise
         if response.status >= 500:
-            breaker.failed(ticket, clock.monotonic(), f"{request.shown} answered {response.status}")
-        else:
-            breaker.succeeded(ticket)
-        _tell(before, breaker)
+            await told(lambda now: breaker.failed(ticket, now, f"{request.shown} answered {response.status}"))
+        elif not (breaker.untroubled and breaker.circuit.era == ticket):
+            await told(lambda now: breaker.succeeded(ticket))
         return response
 
     return sending
+
+
+def _nothing() -> None:
+    """What to do when a step counts that only looked."""
 
 
 def _tell(before: str, breaker: Breaker) -> None:
@@ -147,8 +187,8 @@ def _tell(before: str, breaker: Breaker) -> None:
         emit(CircuitChanged(state=breaker.state, reason=breaker.last_failure))
 
 
-def _open(request: Request, breaker: Breaker, clock: Clock) -> CircuitOpenError:
-    seconds = breaker.opens_in(clock.monotonic())
+def _open(request: Request, breaker: Breaker, now: float) -> CircuitOpenError:
+    seconds = breaker.opens_in(now)
     moment = f"the next probe goes in {seconds:.0f} s" if seconds else "one probe is under way"
     return CircuitOpenError(
         f"{request.shown} was not sent: the circuit is open; {moment}",

@@ -1,79 +1,198 @@
-"""The rate limiter's layer: a queue in front of the rule, first come, first served."""
+"""The rate limiter's layers: a queue in front of the rules, first come, first served."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from datetime import timedelta
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from itertools import islice
 from math import inf
 
 import msgspec
 
-from syncline.errors import DeferredError
+from syncline.errors import DeferredError, RateLimitedError, RequestError
 from syncline.events import LimitLearned, Waiting, emit
+from syncline.http.keeping import Keeper, OwnKeeper
 from syncline.http.send import Send
 from syncline.model import Clock, Request, Response
-from syncline.resilience import Hold, Limiter, Told
+from syncline.resilience import GO, Concurrency, Hold, Limits, Load, Ticket, Told, rate_limited
 
 WORTH_SAYING = 1.0
+MOST_AT_ONCE = 10
+LEASE_SECONDS = 0.02
+"""As many requests as the rate allows in this time are let through by one look at the memory."""
+TELL_WITHIN = 0.1
+"""Seconds within which an answer is told to a shared memory that nobody asks meanwhile; a refusal is told at once."""
+LOOK_AGAIN = 0.25
+"""Seconds after which to look whether another process has found out what is waited for."""
+
+_busy = Hold(inf, "as many requests are under way as are allowed")
 
 
-class Limiting(msgspec.Struct, frozen=True, kw_only=True):
-    limiter: Limiter
-    max_wait: float
+class Leave(msgspec.Struct):
+    """A request's ticket, its number among those under way, and when it went on this process's clock."""
+
+    ticket: Ticket
+    number: int
+    began: float
 
 
-def limited(send: Send, rule: Limiting, clock: Clock) -> Send:
-    """Wait for the limiter's leave, send, and tell it what the answer's headers say."""
-    gate = Gate(rule, clock)
+_leave: ContextVar[Leave | None] = ContextVar("_leave", default=None)
+
+
+def limited(send: Send, gate: Gate, clock: Clock) -> Send:
+    """Wait for the limiter's leave; `counted`, further in, uses it."""
 
     async def sending(request: Request) -> Response:
-        ticket = await gate.enter(request)
-        response: Response | None = None
+        leave = await gate.enter(request)
+        token = _leave.set(leave)
         try:
-            response = await send(request)
-            return response
+            return await send(request)
         finally:
-            gate.leave(ticket, response)
+            unused = _leave.get()
+            _leave.reset(token)
+            if unused is not None:
+                gate.leave(unused, None)
 
     return sending
 
 
-class Gate:
-    """Callers wait in line; only the first of them asks the limiter and sleeps."""
+def counted(send: Send, gate: Gate, clock: Clock) -> Send:
+    """Send with the leave that was given, or wait for another: credentials that were renewed cost a second request.
 
-    def __init__(self, rule: Limiting, clock: Clock) -> None:
-        self._limiter, self._max_wait, self._clock = rule.limiter, rule.max_wait, clock
-        self._line: deque[asyncio.Future[None]] = deque()
+    The limiter is told what the answer says. A throttled answer that came with status 200 is a refusal as well.
+    """
+
+    async def sending(request: Request) -> Response:
+        leave = _leave.get()
+        _leave.set(None)
+        if leave is None:
+            leave = await gate.enter(request)
+        response: Response | None = None
+        failed = False
+        try:
+            response = await send(request)
+            return response
+        except RateLimitedError as error:
+            after = {} if error.retry_after is None else {"Retry-After": f"{error.retry_after:.3f}"}
+            response = Response(status=429, headers=Response.headers_of(after), body=b"", url=request.url)
+            raise
+        except RequestError:
+            failed = True
+            raise
+        finally:
+            gate.leave(leave, response, failed=failed)
+
+    return sending
+
+
+class Waiter(msgspec.Struct, eq=False):
+    """A request in line. `turn` is done when it is the first, or has been let through."""
+
+    load: Load
+    turn: asyncio.Future[None]
+    leave: Leave | None = None
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """An answer that the memory has not been told yet."""
+
+    ticket: Ticket
+    response: Response | None
+    at: float
+    wall: datetime
+
+
+class Gate:
+    """Callers wait in line, one line for each quota; only the first of a line asks and sleeps."""
+
+    def __init__(self, keeper: Keeper, rule: Limits, max_wait: float, clock: Clock) -> None:
+        self._keeper, self._max_wait, self._clock = keeper, max_wait, clock
+        self.limiters = keeper.conduct.limiters
+        adaptive = not rule.limits and not any(quota.limits for quota in rule.quotas)
+        self.concurrency = Concurrency(rule.concurrency, adaptive=adaptive)
+        rates = [rate.amount / rate.per for rate in rule.limits]
+        self.at_once = (
+            max(1, min(MOST_AT_ONCE, int(min(rates, default=inf) * LEASE_SECONDS))) if rates else MOST_AT_ONCE
+        )
+        self._lines: dict[int, deque[Waiter]] = {}
+        self.answers: deque[Answered] = deque()
+        self._telling: asyncio.Task[None] | None = None
         self._answer = asyncio.Event()
 
-    async def enter(self, request: Request) -> int:
-        """The ticket to send with. Raises DeferredError where the wait would be longer than allowed."""
-        now = self._clock.monotonic()
-        if not self._line and not self._limiter.hold(now).seconds:
-            return self._limiter.sent(now)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._line.append(turn)
+    async def enter(self, request: Request) -> Leave:
+        """The leave to send. Raises DeferredError where the wait would be longer than allowed."""
+        load = self.limiters.load(request)
+        line = self._lines.setdefault(load.quota, deque())
+        waiter = Waiter(load, asyncio.get_running_loop().create_future())
+        line.append(waiter)
         try:
-            if self._line[0] is not turn:
-                await turn
-            while (hold := self._limiter.hold(self._clock.monotonic())).seconds:
-                await self._wait(hold, request)
-            return self._limiter.sent(self._clock.monotonic())
+            if line[0] is not waiter:
+                await waiter.turn
+            while waiter.leave is None:
+                hold = await self._ask(line)
+                if waiter.leave is None:
+                    await self._wait(hold, request)
+            leave, waiter.leave = waiter.leave, None
+            leave.ticket.sent, leave.began = self._keeper.now(), self._clock.monotonic()
+            return leave
         finally:
-            self._line.remove(turn)
-            if self._line and not self._line[0].done():
-                self._line[0].set_result(None)
+            if waiter.leave is not None:  # let through, and gone in the same moment
+                self.leave(waiter.leave, None)
+            if waiter in line:
+                line.remove(waiter)
+            if line and not line[0].turn.done():
+                line[0].turn.set_result(None)
 
-    def leave(self, ticket: int, response: Response | None) -> None:
-        for lesson in self._limiter.answered(ticket, response, self._clock.monotonic(), self._clock.now()):
-            emit(_learned(lesson))
+    def leave(self, leave: Leave, response: Response | None, *, failed: bool = False) -> None:
+        """The request's end: its answer, or None where none came or it was never sent."""
+        refused = response is not None and (response.status >= 500 or rate_limited(response))
+        seconds = self._clock.monotonic() - leave.began if response is not None or failed else None
+        self.concurrency.answered(leave.number, seconds, trouble=refused or failed)
+        self.answers.append(Answered(leave.ticket, response, self._keeper.now(), self._clock.now()))
         self._answer.set()
+        if isinstance(self._keeper, OwnKeeper):
+            turn = Turn(self, deque())
+            self._keeper.change_now(turn.step, turn.counts)
+        elif self._telling is None or refused:
+            self._telling = asyncio.create_task(self._tell(0.0 if refused else TELL_WITHIN))
+
+    async def close(self) -> None:
+        """Tell what is still to be told."""
+        if self._telling is not None:
+            self._telling.cancel()
+            await asyncio.gather(self._telling, return_exceptions=True)
+        if self.answers:
+            turn = Turn(self, deque())
+            await self._keeper.change(turn.step, turn.counts)
+
+    async def _tell(self, seconds: float) -> None:
+        if seconds:
+            await self._clock.sleep(seconds)
+        self._telling = None
+        if self.answers:
+            turn = Turn(self, deque())
+            await self._keeper.change(turn.step, turn.counts)
+
+    async def _ask(self, line: deque[Waiter]) -> Hold:
+        """Let through as many of the line as may go now; why the next one has to wait."""
+        if not self.concurrency.free:
+            return _busy
+        turn = Turn(self, line)
+        if self._keeper.alone:
+            await self._keeper.change(turn.step, turn.counts)
+        else:  # shielded: whoever gives up must not leave the others' tickets behind
+            await asyncio.shield(asyncio.create_task(self._keeper.change(turn.step, turn.counts)))
+        return turn.hold
 
     async def _wait(self, hold: Hold, request: Request) -> None:
         if hold.seconds == inf:
             self._answer.clear()
-            await self._answer.wait()
+            if self._keeper.alone:
+                await self._answer.wait()
+            else:
+                await self._look_again()
             return
         until = self._clock.now() + timedelta(seconds=hold.seconds)
         if hold.seconds > self._max_wait:
@@ -87,6 +206,62 @@ class Gate:
             emit(Waiting(seconds=hold.seconds, reason=hold.reason, until=until))
         await self._clock.sleep(hold.seconds)
 
+    async def _look_again(self) -> None:
+        """Until an answer comes here, or one may have come to another process."""
+        answer = asyncio.create_task(self._answer.wait())
+        pause = asyncio.create_task(self._clock.sleep(LOOK_AGAIN))
+        try:
+            await asyncio.wait((answer, pause), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            answer.cancel()
+            pause.cancel()
+
+
+class Turn:
+    """One look at the memory: all answers are told, and some of the line let through. What it did holds once it counts."""
+
+    def __init__(self, gate: Gate, line: deque[Waiter]) -> None:
+        self.hold = GO
+        self._gate, self._line = gate, line
+        self._told: list[Answered] = []
+        self._batch: list[Waiter] = []
+        self._tickets: list[Ticket] = []
+        self._lessons: list[Told | str] = []
+
+    def step(self, now: float) -> bool:
+        gate, limiters = self._gate, self._gate.limiters
+        self._told = list(gate.answers)
+        self._lessons = [
+            lesson
+            for answer in self._told
+            for lesson in limiters.answered(answer.ticket, answer.response, answer.at, answer.wall)
+        ]
+        self._batch = list(islice(self._line, min(gate.at_once, gate.concurrency.free)))
+        self._tickets = []
+        self.hold = GO if self._batch else _busy
+        for waiter in self._batch:
+            self.hold = limiters.hold(now, waiter.load, gate.concurrency.in_flight + len(self._tickets))
+            if self.hold.seconds:
+                break
+            self._tickets.append(limiters.sent(now, waiter.load))
+        return bool(self._told or self._tickets)
+
+    def counts(self) -> None:
+        gate = self._gate
+        for _ in self._told:
+            gate.answers.popleft()
+        for waiter, ticket in zip(self._batch, self._tickets, strict=False):
+            leave = Leave(ticket, gate.concurrency.sent(), 0.0)
+            if waiter in self._line:
+                self._line.remove(waiter)
+                waiter.leave = leave
+                if not waiter.turn.done():
+                    waiter.turn.set_result(None)
+            else:  # gave up while the memory was asked
+                gate.leave(leave, None)
+        for lesson in self._lessons:
+            emit(_learned(lesson))
+
 
 def _learned(lesson: Told | str) -> LimitLearned:
     if isinstance(lesson, str):
@@ -97,6 +272,7 @@ def _learned(lesson: Told | str) -> LimitLearned:
             ("limit", lesson.limit),
             ("window", lesson.window),
             ("remaining", lesson.remaining),
+            ("restored a second", lesson.restore),
             ("reset in", lesson.reset),
         )
         if value is not None

@@ -29,6 +29,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     most one of them is set.
     `repeatable` says that sending it twice does no harm, whatever its method. `retry_on` are statuses worth another attempt
     besides the usual ones. `decode` reads the answer's document within the attempt, so that a broken body is asked for again.
+    `cost` is what it takes from the API's limits, in their units.
     """
 
     method: str = "GET"
@@ -42,6 +43,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     retry_on: frozenset[int] = frozenset()
     decode: Callable[[Response], Any] | None = None
     attempt: int = 1
+    cost: float = 1.0
 
     def with_params(self, params: Mapping[str, str | Secret]) -> Request:
         """The same request with these parameters set, each instead of an earlier one of its name."""

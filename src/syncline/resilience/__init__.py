@@ -1,23 +1,34 @@
 """When to send (limits), when to send again (retry), when to stop sending (breaker). Rules only: they are given the time."""
 
-from syncline.resilience.breaker import Breaker, CircuitBreaker
-from syncline.resilience.headers import LONGEST, Told, rate_limited, read_limits, retry_after
-from syncline.resilience.limiter import GO, Hold, Limiter
-from syncline.resilience.limits import Limits, LimitsField
+from syncline.resilience.breaker import Breaker, Circuit, CircuitBreaker
+from syncline.resilience.concurrency import Concurrency
+from syncline.resilience.headers import LONGEST, Told, rate_limited, retry_after
+from syncline.resilience.limiter import GO, Hold, Limiter, Standing
+from syncline.resilience.limiters import Limiters, Load, Ticket
+from syncline.resilience.limits import Cost, Limits, LimitsField, PathLimits
 from syncline.resilience.retry import Again, Retry, RetryBudget
+from syncline.resilience.spellings import read_limits
 
 __all__ = [
     "GO",
     "LONGEST",
     "Again",
     "Breaker",
+    "Circuit",
     "CircuitBreaker",
+    "Concurrency",
+    "Cost",
     "Hold",
     "Limiter",
+    "Limiters",
     "Limits",
     "LimitsField",
+    "Load",
+    "PathLimits",
     "Retry",
     "RetryBudget",
+    "Standing",
+    "Ticket",
     "Told",
     "rate_limited",
     "read_limits",

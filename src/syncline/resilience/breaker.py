@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
+from math import inf
 from typing import Literal
 
+import msgspec
 from pydantic import Field
 
 from syncline.model import Duration, Part
@@ -24,60 +25,91 @@ class CircuitBreaker(Part):
     window: Duration = Field(default=60.0, description="Failures older than this are forgotten.")
 
 
-class Breaker:
-    """The circuit's state. Every `admit` that gives a ticket is followed by `succeeded`, `failed` or `abandoned` with it.
+class Circuit(msgspec.Struct):
+    """All that a breaker remembers: plain data, to be kept wherever those look who share it."""
 
-    Times are monotonic seconds. Answers to requests from before a change of state change nothing any more.
+    state: State = "closed"
+    last_failure: str = ""
+    failures: list[float] = []
+    opened_at: float = 0.0
+    era: int = 0
+    probe_ends: float | None = None
+
+
+class Breaker:
+    """The circuit's rules. Every `admit` that gives a ticket is followed by `succeeded`, `failed` or `abandoned` with it.
+
+    Times are seconds of one clock. Answers to requests from before a change of state change nothing any more. A probe that is
+    not heard of for `probe_patience` seconds gives its place to the next.
     """
 
-    def __init__(self, rule: CircuitBreaker) -> None:
+    def __init__(self, rule: CircuitBreaker, probe_patience: float = inf) -> None:
         self.rule = rule
-        self.state: State = "closed"
-        self.last_failure = ""
-        self._failures: deque[float] = deque(maxlen=rule.failures)
-        self._opened_at = 0.0
-        self._era = 0
-        self._probing = False
+        self.probe_patience = probe_patience
+        self.circuit = Circuit()
+
+    @property
+    def state(self) -> State:
+        return self.circuit.state
+
+    @property
+    def last_failure(self) -> str:
+        return self.circuit.last_failure
+
+    @property
+    def untroubled(self) -> bool:
+        """Closed, and nothing to forget: a request needs no leave, and its success changes nothing."""
+        return self.circuit.state == "closed" and not self.circuit.failures
+
+    def refuses(self, now: float) -> bool:
+        """Whether `admit` would give no ticket now."""
+        circuit = self.circuit
+        if circuit.state == "open":
+            return now < circuit.opened_at + self.rule.open_for
+        return circuit.state == "half_open" and circuit.probe_ends is not None and now < circuit.probe_ends
 
     def admit(self, now: float) -> int | None:
         """A ticket for one request, or None: it must not be sent."""
-        if self.state == "open" and now >= self._opened_at + self.rule.open_for:
-            self._enter("half_open")
-        if self.state == "open" or (self.state == "half_open" and self._probing):
+        if self.refuses(now):
             return None
-        self._probing = self.state == "half_open"
-        return self._era
+        if self.circuit.state != "closed":
+            if self.circuit.state == "open" or self.circuit.probe_ends is not None:
+                self._enter("half_open")
+            self.circuit.probe_ends = now + self.probe_patience
+        return self.circuit.era
 
     def succeeded(self, ticket: int) -> None:
         """The server gave an answer, be it a refusal."""
-        if ticket != self._era:
+        if ticket != self.circuit.era:
             return
-        self._failures.clear()
-        if self.state == "half_open":
+        self.circuit.failures.clear()
+        if self.circuit.state == "half_open":
             self._enter("closed")
 
     def failed(self, ticket: int, now: float, reason: str) -> None:
         """The server failed; `reason` is what people will be told."""
-        if ticket != self._era:
+        circuit, rule = self.circuit, self.rule
+        if ticket != circuit.era:
             return
-        self.last_failure = reason
-        self._failures.append(now)
-        enough = len(self._failures) == self.rule.failures and now - self._failures[0] <= self.rule.window
-        if self.state == "half_open" or enough:
-            self._opened_at = now
+        circuit.last_failure = reason
+        circuit.failures = [*circuit.failures, now][-rule.failures :]
+        enough = len(circuit.failures) == rule.failures and now - circuit.failures[0] <= rule.window
+        if circuit.state == "half_open" or enough:
+            circuit.opened_at = now
             self._enter("open")
 
     def abandoned(self, ticket: int) -> None:
         """Nobody knows how it ended (cancelled, or never sent): a probe's place is free again."""
-        if ticket == self._era:
-            self._probing = False
+        if ticket == self.circuit.era:
+            self.circuit.probe_ends = None
 
     def opens_in(self, now: float) -> float:
         """Seconds until the next probe may go; 0 where only another probe's end is awaited."""
-        return max(self._opened_at + self.rule.open_for - now, 0.0) if self.state == "open" else 0.0
+        return max(self.circuit.opened_at + self.rule.open_for - now, 0.0) if self.state == "open" else 0.0
 
     def _enter(self, state: State) -> None:
-        self.state = state
-        self._era += 1
-        self._probing = False
-        self._failures.clear()
+        circuit = self.circuit
+        circuit.state = state
+        circuit.era += 1
+        circuit.probe_ends = None
+        circuit.failures.clear()

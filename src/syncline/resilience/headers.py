@@ -17,87 +17,113 @@ EPOCH_SECONDS = 100_000_000
 EPOCH_MILLISECONDS = 100_000_000_000
 _NUMBER = re.compile(r"\s*(\d{1,18}(?:\.\d{1,9})?)")
 _ITEM = re.compile(r'\s*(?:"([^"]*)"|([^;,\s"]+))\s*((?:;[^,]*)?)(?:,|$)')
-_PARAMETER = re.compile(r';\s*([a-z*][a-z0-9_.*-]*)\s*=\s*"?([^";,]*)"?')
+_PARAMETER = re.compile(r';\s*([a-z*][a-z0-9_.*-]*)\s*=\s*(?:"([^";,]*)"|:([A-Za-z0-9+/=]*):|([^";,:\s]+))')
+_SPAN = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
+_SPAN_PIECE = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_LIMITED_BODY = re.compile(
+    rb"rate.?limit.{0,20}exceeded|exceeded.{0,60}(rate limit|quota)|too many requests|request_limit_exceeded", re.I
+)
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """One limit as the API tells it: `limit` requests in `window` seconds, `remaining` of them until `reset` seconds from now."""
+    """One limit as the API tells it: `limit` units in `window` seconds, `remaining` of them until `reset` seconds from now.
+
+    `restore` is how many units come back every second, where they do. `resource` names the part of the API that it holds for.
+    """
 
     name: str
     source: str
-    limit: int | None = None
-    remaining: int | None = None
+    limit: float | None = None
+    remaining: float | None = None
     reset: float | None = None
     window: float | None = None
+    restore: float | None = None
+    resource: str = ""
 
 
 def retry_after(response: Response, now: datetime) -> float | None:
     """Seconds that the server asks to wait, from the answer's arrival (RFC 9110, 10.2.3), or None.
 
-    A date is compared with the server's own Date, so that a wrong clock on either side does not matter.
+    A date is compared with the server's own Date, so that a wrong clock on either side does not matter. Azure and OpenAI write
+    milliseconds as well, as `Retry-After-Ms`; Discord a fraction, as `X-RateLimit-Reset-After`. The longest of them is told.
     """
-    text = response.headers.get("Retry-After")
-    if text is None:
-        return None
-    text = text.strip()
+    headers = response.headers
+    told = []
+    text = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", text):
-        return min(float(text[:20]), LONGEST)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return min(max((moment - (response.date or now)).total_seconds(), 0.0), LONGEST)
+        told.append(float(text[:20]))
+    elif text:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            pass
+        else:
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+            told.append(max((moment - (response.date or now)).total_seconds(), 0.0))
+    for name in ("Retry-After-Ms", "X-Ms-Retry-After-Ms"):
+        if (milliseconds := number(headers.get(name))) is not None:
+            told.append(milliseconds / 1000)
+    if response.status == 429 and (seconds := number(headers.get("X-RateLimit-Reset-After"))) is not None:
+        told.append(seconds)
+    return min(max(told), LONGEST) if told else None
 
 
 def rate_limited(response: Response) -> bool:
-    """Whether the answer is a refusal for coming too often: 429 (RFC 6585), or 403 as some APIs spell it."""
-    if response.status == 429:
-        return True
-    if response.status != 403:
-        return False
-    return "Retry-After" in response.headers or response.headers.get("X-RateLimit-Remaining", "").strip() == "0"
+    """Whether the answer is a refusal for coming too often: 429 (RFC 6585), or as some APIs spell it.
 
-
-def read_limits(response: Response, now: datetime) -> list[Told]:
-    """Every limit that the answer's headers tell; nothing where they cannot be read.
-
-    Sources: draft-ietf-httpapi-ratelimit-headers (`RateLimit`, `RateLimit-Policy`), its earlier drafts (`RateLimit-Limit`,
-    `-Remaining`, `-Reset`, a delta), and the `X-RateLimit-*` of common use (a delta or a moment, told apart by magnitude).
+    403 with an exhausted quota or a Retry-After (GitHub), 403 that says so in its body (GitHub's secondary limits, Google,
+    Salesforce), 400 with Amazon's name for it.
     """
     headers = response.headers
-    if "RateLimit" in headers or "RateLimit-Policy" in headers:
-        return _structured(headers)
-    for prefix in ("RateLimit-", "X-RateLimit-", "X-Rate-Limit-"):
-        if f"{prefix}Remaining" in headers or f"{prefix}Limit" in headers:
-            return [_plain(prefix, headers, (response.date or now).timestamp())]
-    return []
+    if response.status == 429:
+        return True
+    if response.status == 400:
+        return "throttling" in headers.get("X-Amzn-ErrorType", "").lower()
+    if response.status != 403:
+        return False
+    if "Retry-After" in headers or headers.get("X-RateLimit-Remaining", "").strip() == "0":
+        return True
+    return _LIMITED_BODY.search(response.body[:2000]) is not None
 
 
-def _plain(prefix: str, headers: Headers, clock: float) -> Told:
-    limit_text = headers.get(f"{prefix}Limit", "")
-    window = re.search(r";\s*(?:w|window)=(\d{1,9})", limit_text)
-    limit, remaining = _number(limit_text), _number(headers.get(f"{prefix}Remaining"))
-    reset = _number(headers.get(f"{prefix}Reset"))
-    if reset is not None:
-        if reset >= EPOCH_MILLISECONDS:
-            reset /= 1000
-        if reset >= EPOCH_SECONDS:
-            reset = max(reset - clock, 0.0)
-    return Told(
-        name=prefix,
-        source=f"{prefix}*",
-        limit=None if limit is None else int(limit),
-        remaining=None if remaining is None else int(remaining),
-        reset=reset,
-        window=float(window[1]) if window and float(window[1]) > 0 else None,
-    )
+def seconds_until(text: str | None, now: float, window: float | None = None) -> float | None:
+    """Seconds until the moment that a header tells, in whichever way it tells it; None where it cannot be read.
+
+    Seconds, or milliseconds where seconds would exceed the window; an epoch in seconds or milliseconds, by its magnitude; an
+    HTTP or ISO date; a span such as `6m0s`. `now` is the server's clock as an epoch.
+    """
+    text = (text or "").strip()
+    if _SPAN.fullmatch(text):
+        return min(sum(float(size) * _SECONDS[unit] for size, unit in _SPAN_PIECE.findall(text)), LONGEST)
+    if re.fullmatch(r"\d{1,18}(\.\d{1,9})?(\s*[;,].*)?", text):
+        value = number(text) or 0.0
+        if value >= EPOCH_MILLISECONDS:
+            value /= 1000
+        if value >= EPOCH_SECONDS:
+            value = max(value - now, 0.0)
+        elif window and value > window * 1.5 and value / 1000 <= window * 1.5:
+            value /= 1000
+        return min(value, LONGEST)
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            moment = read(text)
+        except ValueError:
+            continue
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        return min(max(moment.timestamp() - now, 0.0), LONGEST)
+    return None
 
 
-def _structured(headers: Headers) -> list[Told]:
+def structured(headers: Headers) -> list[Told]:
+    """draft-ietf-httpapi-ratelimit-headers: `RateLimit: "default";r=50;t=30`, `RateLimit-Policy: "default";q=100;w=60`.
+
+    Several policies, and partition keys (`pk`): a limit with one holds for what its answers came from. Units other than
+    requests (`qu`) are left out. Drafts 03 to 07 wrote `limit=100, remaining=50, reset=30`.
+    """
     current = headers.get("RateLimit", "")
     policies = dict(_items(headers.get("RateLimit-Policy", "")))
-    if "remaining=" in current:  # drafts 03 to 07: limit=100, remaining=50, reset=30
+    if "remaining=" in current:
         fields = dict(re.findall(r"([a-z]+)=(\d{1,18})", current))
         fields = {"r": fields.get("remaining", ""), "t": fields.get("reset", ""), "q": fields.get("limit", "")}
         return [_told("", fields, {}), *(_told(name, {}, policy) for name, policy in policies.items())]
@@ -111,23 +137,25 @@ def _structured(headers: Headers) -> list[Told]:
 
 
 def _told(name: str, state: dict[str, str], policy: dict[str, str]) -> Told:
-    limit = _number(policy.get("q") or state.get("q")) or _number(name)
-    remaining, window = _number(state.get("r")), _number(policy.get("w"))
     return Told(
         name=name,
         source="RateLimit",
-        limit=None if limit is None else int(limit),
-        remaining=None if remaining is None else int(remaining),
-        reset=_number(state.get("t")),
-        window=window or None,
+        limit=number(policy.get("q") or state.get("q")) or number(name),
+        remaining=number(state.get("r")),
+        reset=number(state.get("t")),
+        window=number(policy.get("w")) or None,
+        resource=state.get("pk") or policy.get("pk") or "",
     )
 
 
 def _items(text: str) -> list[tuple[str, dict[str, str]]]:
     """The items of a structured list (RFC 9651, 3.1) with their parameters."""
-    return [(quoted or bare, dict(_PARAMETER.findall(rest))) for quoted, bare, rest in _ITEM.findall(text[:2000])]
+    return [
+        (quoted or bare, {name: text or binary or token for name, text, binary, token in _PARAMETER.findall(rest)})
+        for quoted, bare, rest in _ITEM.findall(text[:2000])
+    ]
 
 
-def _number(text: str | None) -> float | None:
+def number(text: str | None) -> float | None:
     match = _NUMBER.match(text) if text else None
     return float(match[1]) if match else None

@@ -1,8 +1,13 @@
-"""How many in how long: the two ways of counting that the limiter joins. Times are monotonic seconds."""
+"""How many in how long: the ways of counting that the limiter joins. Times are seconds of one clock; costs are in units.
+
+Every class is plain data with rules on it, so that processes and machines can share it.
+"""
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right
+
+import msgspec
 
 from syncline.model import Rate
 
@@ -14,6 +19,7 @@ WIDEST_MARGIN = 0.05
 LONGEST_MARGIN = 1.0
 MOST_ENTRIES = 1_000
 USUAL = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 86_400.0)
+TINY = 1e-9
 
 
 def usual(seconds: float) -> float:
@@ -21,87 +27,129 @@ def usual(seconds: float) -> float:
     return next((window for window in USUAL if window <= seconds <= window * 1.1), seconds)
 
 
-class SlidingLog:
-    """At most `amount` in any `per` seconds, exactly; beyond a thousand entries neighbours are counted at their later time.
+class Entry(msgspec.Struct, array_like=True):
+    """Requests from `first` to `last` that cost `units`; the earliest of them had `ticket`."""
 
-    The exact log draws no refusal from fixed windows, sliding windows and token buckets alike, and uses the whole rate.
+    first: float
+    last: float
+    units: float
+    ticket: int
+
+
+class SlidingLog(msgspec.Struct, tag="log"):
+    """At most `amount` units in any `per` seconds; requests within a thousandth of it are counted together, at their last time.
+
+    The sliding log draws no refusal from fixed windows, sliding windows and token buckets alike, and uses the whole rate.
     """
 
-    def __init__(self, rate: Rate) -> None:
-        self.rate = rate
-        self.margin = MARGIN
-        self._entries: deque[list[float]] = deque()  # [first, last, count]
-        self._used = 0
-        self._began: float | None = None
-        self._first: dict[int, list[float]] = {}  # entries of the first window, by ticket
+    rate: Rate
+    margin: float = MARGIN
+    entries: list[Entry] = []
+    used: float = 0.0
+    began: float | None = None
 
-    def ready_in(self, now: float) -> float:
-        """Seconds until one more may be sent; 0 for at once."""
-        entries = self._entries
-        while entries and self._leaves(entries[0][1]) <= now:
-            self._used -= int(entries.popleft()[2])
-        return 0.0 if self._used < self.rate.amount else self._leaves(entries[0][1]) - now
+    def ready_in(self, now: float, cost: float = 1.0) -> float:
+        """Seconds until `cost` more may be sent; 0 for at once. What costs more than the whole window waits for all of it."""
+        self._forget(now)
+        too_much = self.used + min(cost, self.rate.amount) - self.rate.amount
+        if too_much <= TINY:
+            return 0.0
+        latest = self.entries[0].last
+        for entry in self.entries:
+            latest = max(latest, entry.last)
+            too_much -= entry.units
+            if too_much <= TINY:
+                break
+        return self._leaves(latest) - now
 
-    def take(self, now: float, ticket: int) -> None:
-        if self._began is None:
-            self._began = now
-        self._used += 1
-        entries = self._entries
-        if len(entries) >= MOST_ENTRIES and now - entries[-1][0] < self.rate.per / MOST_ENTRIES:
-            entries[-1][1] = now
-            entries[-1][2] += 1
+    def take(self, now: float, ticket: int, cost: float = 1.0) -> None:
+        if self.began is None:
+            self.began = now
+        self.used += cost
+        entries = self.entries
+        if entries and now - entries[-1].first < self.rate.per / MOST_ENTRIES:
+            entries[-1].last = max(now, entries[-1].last)
+            entries[-1].units += cost
         else:
-            entries.append([now, now, 1])
-            if now <= self._began + self.rate.per:
-                self._first[ticket] = entries[-1]
+            entries.append(Entry(now, now, cost, ticket))
 
-    def answered(self, ticket: int, now: float) -> None:
-        """A request of the first window reached the server by `now`: it is counted from then, within bounds.
+    def arrived(self, ticket: int, sent: float | None, answered: float, began: float | None) -> None:
+        """Count a request from when it was really sent; one of its process's first window from its answer, within bounds.
 
         Many connections opened at once take their time; without this, the second window's requests come too early.
         """
-        entry = self._first.pop(ticket, None)
+        entry = self._entry(ticket)
+        if entry is None:
+            return
+        began = self.began if began is None else began
+        moment = entry.first if sent is None else sent
+        if began is not None and moment <= began + self.rate.per:
+            moment = answered
+        entry.last = max(entry.last, min(moment, entry.first + FIRST_DELAY * self.rate.per))
+
+    def correct(self, ticket: int, difference: float) -> None:
+        """A request turned out to cost more, or less, than was taken for it."""
+        entry = self._entry(ticket)
         if entry is not None:
-            entry[1] = max(entry[1], min(now, entry[0] + FIRST_DELAY * self.rate.per))
+            entry.units = max(entry.units + difference, 0.0)
+            self.used = max(self.used + difference, 0.0)
 
     @property
     def full(self) -> bool:
         """Whether it is (nearly) used up, so that a refusal now is a matter of timing, not of a wrong rate."""
-        return self._used * 10 >= self.rate.amount * 8
+        return self.used * 10 >= self.rate.amount * 8
 
     def widen(self) -> None:
         """The server counted differently: keep further away from its edge."""
         self.margin = min(self.margin * 2, WIDEST_MARGIN)
 
+    def _entry(self, ticket: int) -> Entry | None:
+        index = bisect_right(self.entries, ticket, key=lambda entry: entry.ticket) - 1
+        return self.entries[index] if index >= 0 else None
+
+    def _forget(self, now: float) -> None:
+        gone = 0
+        for entry in self.entries:
+            if self._leaves(entry.last) > now:
+                break
+            self.used -= entry.units
+            gone += 1
+        if gone:
+            del self.entries[:gone]
+            if not self.entries:
+                self.used = 0.0
+
     def _leaves(self, sent: float) -> float:
         return sent + self.rate.per + min(self.margin * self.rate.per, LONGEST_MARGIN)
 
 
-class Bucket:
-    """At most `burst` at once, refilled evenly at the rate (the generic cell rate algorithm, ITU-T I.371)."""
+class Bucket(msgspec.Struct, tag="bucket"):
+    """At most `burst` units at once, refilled evenly at the rate (the generic cell rate algorithm, ITU-T I.371)."""
 
-    def __init__(self, rate: Rate, burst: int) -> None:
-        self.rate, self.burst = rate, burst
-        self.margin = MARGIN
-        self._full_at = 0.0
-        self._started = False
+    rate: Rate
+    burst: int
+    margin: float = MARGIN
+    full_at: float | None = None
 
     @property
     def _interval(self) -> float:
         return self.rate.per / self.rate.amount * (1 + self.margin)
 
-    def ready_in(self, now: float) -> float:
-        if not self._started:
+    def ready_in(self, now: float, cost: float = 1.0) -> float:
+        if self.full_at is None:
             return 0.0
-        ahead = self._full_at - now - (self.burst - 1) * self._interval
-        return ahead if ahead > 1e-9 else 0.0
+        ahead = self.full_at - now - (self.burst - min(cost, self.burst)) * self._interval
+        return ahead if ahead > TINY else 0.0
 
-    def take(self, now: float, ticket: int) -> None:
-        self._full_at = (max(self._full_at, now) if self._started else now) + self._interval
-        self._started = True
+    def take(self, now: float, ticket: int, cost: float = 1.0) -> None:
+        self.full_at = (now if self.full_at is None else max(self.full_at, now)) + cost * self._interval
 
-    def answered(self, ticket: int, now: float) -> None:
+    def arrived(self, ticket: int, sent: float | None, answered: float, began: float | None) -> None:
         """Evenly spaced requests need no correction."""
+
+    def correct(self, ticket: int, difference: float) -> None:
+        if self.full_at is not None:
+            self.full_at += difference * self._interval
 
     @property
     def full(self) -> bool:
@@ -111,77 +159,103 @@ class Bucket:
         self.margin = min(self.margin * 2, WIDEST_MARGIN)
 
 
-class Guess:
+class Guess(msgspec.Struct):
     """A limit that the API never tells, learned from what it accepted before it refused.
 
-    It is tried for more now and then, ever more rarely where that is refused.
+    It is tried for more now and then: in growing steps while that is accepted, ever more rarely where it is refused.
     """
 
-    PATIENCE = 8
-    MOST_PATIENCE = 512
+    log: SlidingLog
+    good: int
+    since: float
+    patience: int = 5
+    growth: float = 0.05
 
-    def __init__(self, rate: Rate, now: float) -> None:
-        self.log = SlidingLog(rate)
-        self._good = rate.amount
-        self._patience = self.PATIENCE
-        self._since = now
+    MOST_PATIENCE = 512
+    MOST_GROWTH = 0.2
+
+    @classmethod
+    def of(cls, rate: Rate, now: float) -> Guess:
+        return cls(log=SlidingLog(rate), good=rate.amount, since=now)
 
     @property
     def rate(self) -> Rate:
         return self.log.rate
 
-    def ready_in(self, now: float) -> float:
-        if now - self._since >= self._patience * self.rate.per:
-            self._good = self.rate.amount
-            self._become(self._good + max(1, self._good // 20), now)
-        return self.log.ready_in(now)
+    def ready_in(self, now: float, cost: float = 1.0) -> float:
+        if now - self.since >= self.patience * self.rate.per:
+            self.good = self.rate.amount
+            self._become(self.good + max(1, int(self.good * self.growth)), now)
+            self.growth = min(self.growth * 2, self.MOST_GROWTH)
+        return self.log.ready_in(now, cost)
 
-    def take(self, now: float, ticket: int) -> None:
-        self.log.take(now, ticket)
+    def take(self, now: float, ticket: int, cost: float = 1.0) -> None:
+        self.log.take(now, ticket, cost)
 
     def refused(self, now: float) -> None:
         """Back to what was known to be accepted; where that itself is refused, to three quarters of it."""
-        if self.rate.amount <= self._good:
-            self._good = max(1, self._good * 3 // 4)
+        if self.rate.amount <= self.good:
+            self.good = max(1, self.good * 3 // 4)
         else:
-            self._patience = min(self._patience * 4, self.MOST_PATIENCE)
-        self._become(self._good, now)
+            if self.growth <= 0.1:  # the first step already was too much
+                self.patience = min(self.patience * 4, self.MOST_PATIENCE)
+            self.growth = 0.05
+        self._become(self.good, now)
 
     def _become(self, amount: int, now: float) -> None:
         self.log.rate = Rate(amount, self.rate.per)
-        self._since = now
+        self.since = now
 
 
-class Quota:
-    """What the API says is left, until it starts afresh."""
+class Quota(msgspec.Struct):
+    """What the API says is left: until it starts afresh at `resets_at`, or refilled by `restore` units a second."""
 
-    def __init__(self) -> None:
-        self.limit: int | None = None
-        self.remaining = 0
-        self.resets_at: float | None = None
-        self._newest = -1
+    resource: str = ""
+    limit: float | None = None
+    remaining: float = 0.0
+    resets_at: float | None = None
+    restore: float | None = None
+    told_at: float = 0.0
+    newest: int = -1
 
     def tell(
-        self, ticket: int, now: float, *, sent_since: int, remaining: int, reset: float, limit: int | None
+        self,
+        ticket: int,
+        now: float,
+        *,
+        sent_since: float,
+        remaining: float,
+        reset: float | None,
+        limit: float | None,
+        restore: float | None = None,
     ) -> None:
-        """An answer to request `ticket` came; `sent_since` requests after it are not in its count yet."""
-        left = max(remaining - sent_since, 0)
-        started_afresh = self.resets_at is None or now + reset > self.resets_at + 1.5
-        self.remaining = left if ticket > self._newest or started_afresh else min(self.remaining, left)
-        self._newest = max(self._newest, ticket)
-        self.limit = limit
-        self.resets_at = now + reset
+        """An answer to request `ticket` came; what was sent after it, `sent_since` units, is not in its count yet."""
+        left = max(remaining - sent_since, 0.0)
+        if restore:
+            if ticket >= self.newest:
+                self.remaining, self.told_at, self.resets_at = left, now, None
+        elif reset is not None:
+            started_afresh = self.resets_at is None or now + reset > self.resets_at + 1.5
+            self.remaining = left if ticket > self.newest or started_afresh else min(self.remaining, left)
+            self.resets_at = now + reset
+        self.newest = max(self.newest, ticket)
+        self.limit, self.restore = limit, restore
 
-    def ready_in(self, now: float) -> float | None:
-        """Seconds until one more may be sent; None until an answer tells more."""
-        if self.remaining > 0:
+    def ready_in(self, now: float, cost: float = 1.0) -> float | None:
+        """Seconds until `cost` more may be sent; None until an answer tells more."""
+        if self.limit:
+            cost = min(cost, self.limit)
+        if self.restore:
+            left = self.remaining + (now - self.told_at) * self.restore
+            return max((cost - left) / self.restore, 0.0) if cost - left > TINY else 0.0
+        if self.remaining >= cost:
             return 0.0
         if self.resets_at is None:
             return None
         if now < self.resets_at:
             return self.resets_at - now
-        self.remaining, self.resets_at = self.limit or 1, None
+        self.remaining, self.resets_at = max(self.limit or 1, cost), None
         return 0.0
 
-    def take(self) -> None:
-        self.remaining -= 1
+    def take(self, cost: float = 1.0) -> None:
+        self.remaining -= cost

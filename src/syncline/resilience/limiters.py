@@ -1,0 +1,126 @@
+"""The limiters of a connection: one for everything, one more for every quota of some paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from math import inf
+from urllib.parse import urlsplit
+
+import msgspec
+
+from syncline.model import Request, Response
+from syncline.resilience.headers import Told
+from syncline.resilience.limiter import GO, Hold, Limiter, Standing
+from syncline.resilience.limits import Limits
+from syncline.resilience.spellings import read_cost
+
+MOST_REMEMBERED = 1_000
+_IDENTIFIER = re.compile(r"(?<=/)(?:\d+|[0-9a-fA-F-]{16,}|[^/]{40,})(?=/|$)")
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request means to the limits: the quota it falls under (0: none), its likely cost, its path without identifiers."""
+
+    quota: int
+    cost: float
+    path: str
+    like: str
+
+
+class Ticket(msgspec.Struct, kw_only=True):
+    """One request's leave; `sent` is when it really went."""
+
+    load: Load
+    numbers: tuple[int, ...]
+    sent: float
+
+
+class Limiters:
+    """Asked as one limiter is. A request goes when its quota and the whole allow it; refusals and what answers tell go to its
+    quota, where it has one. `standing` is all that is remembered for everybody; what a process learns of costs is its own.
+    """
+
+    def __init__(self, rule: Limits, probe_patience: float = inf) -> None:
+        self.rule = rule
+        self.all = [Limiter(rule, part, probe_patience) for part in (None, *rule.quotas)]
+        self._fits = [_pattern(part.path) for part in rule.quotas]
+        self._costs: dict[str, float] = {}
+        self._began: float | None = None
+
+    @property
+    def standing(self) -> list[Standing]:
+        return [limiter.standing for limiter in self.all]
+
+    @standing.setter
+    def standing(self, standing: list[Standing]) -> None:
+        for limiter, own in zip(self.all, standing, strict=True):
+            limiter.standing = own
+
+    def fresh(self) -> list[Standing]:
+        return [limiter.fresh() for limiter in self.all]
+
+    def load(self, request: Request) -> Load:
+        """What this request means to the limits; a GraphQL query is taken to cost what it cost the last time."""
+        path = urlsplit(request.url).path or "/"
+        quota = next((number for number, fits in enumerate(self._fits, 1) if fits(path)), 0)
+        shape = _IDENTIFIER.sub("*", path[:300])
+        cost, like = request.cost, ""
+        if self.rule.cost is not None:
+            query = request.json.get("query") if isinstance(request.json, dict) else ""
+            like = f"{shape} {query}"
+            cost = self._costs.get(like, max(cost, float(self.rule.cost.estimate)))
+        return Load(quota=quota, cost=cost, path=shape, like=like)
+
+    def hold(self, now: float, load: Load, in_flight: int = 0) -> Hold:
+        """GO, or the longest that any of its limiters wants it to wait."""
+        holds = (limiter.hold(now, load.cost, load.path, in_flight) for limiter in self._of(load))
+        return max(holds, key=lambda hold: hold.seconds, default=GO)
+
+    def sent(self, now: float, load: Load) -> Ticket:
+        self._began = now if self._began is None else self._began
+        numbers = tuple(limiter.sent(now, load.cost, load.path) for limiter in self._of(load))
+        return Ticket(load=load, numbers=numbers, sent=now)
+
+    def answered(self, ticket: Ticket, response: Response | None, now: float, wall: datetime) -> list[Told | str]:
+        """The request's answer, or None where none came. Returns what was learned, for people."""
+        load, learned = ticket.load, list[Told | str]()
+        route = self._of(load)
+        for place, (limiter, number) in enumerate(zip(route, ticket.numbers, strict=True)):
+            # what the answer says belongs to the quota, and to the whole only where there is none
+            heard = response if place == 0 else None
+            learned += limiter.answered(
+                number, heard, now, wall, cost=load.cost, path=load.path, sent=ticket.sent, began=self._began
+            )
+        if load.like and response is not None and self.rule.cost is not None:
+            self._remember(load, response, wall)
+        return learned
+
+    def take(self, now: float, times: int) -> None:
+        """Count requests that went without asking, in the windows of the whole."""
+        self.all[0].take(now, times)
+
+    def divide(self, by: int) -> None:
+        """Be content with one part of what is allowed."""
+        for limiter in self.all:
+            limiter.divide(by)
+
+    def _of(self, load: Load) -> list[Limiter]:
+        return [self.all[load.quota], self.all[0]] if load.quota else self.all[:1]
+
+    def _remember(self, load: Load, response: Response, wall: datetime) -> None:
+        assert self.rule.cost is not None
+        if response.document is None:
+            return
+        actual, _ = read_cost(self.rule.cost, response.document, wall)
+        if actual is not None:
+            if len(self._costs) >= MOST_REMEMBERED:
+                self._costs.clear()
+            self._costs[load.like] = actual
+
+
+def _pattern(text: str) -> Callable[[str], object]:
+    """Whether a path fits; a pattern without a leading slash or star may begin anywhere below a slash."""
+    start = "" if text.startswith(("/", "*")) else "(.*/)?"
+    return re.compile(start + ".*".join(map(re.escape, text.split("*")))).fullmatch
