@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from syncline.auth import Digest, digest
 from syncline.auth.digest import challenges

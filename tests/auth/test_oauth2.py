@@ -9,8 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote_plus
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
 from syncline.auth import OAuth2
@@ -138,7 +137,7 @@ def test_a_form_encoded_answer_is_read() -> None:
 @pytest.mark.parametrize(
     ("status", "document", "evidence", "hint"),
     [
-        (401, {"error": "invalid_client"}, "invalid_client", "client_auth: post"),
+        (401, {"error": "invalid_client"}, "invalid_client", "client_auth: basic_plain, or post"),
         (400, {"error": "invalid_scope", "error_description": "no such"}, "invalid_scope: no such", "scopes"),
         (400, {"error": "unauthorized_client"}, "unauthorized_client", "allow the grant"),
         (200, {"error": "bad_verification_code"}, "bad_verification_code", "vendor's documents"),

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 def serve_datasette() -> AbstractContextManager[str]:
-    _need_module("datasette")
+    need_module("datasette")
 
     def command(port: int, folder: Path) -> list[str]:
         seeds.fill_datasette(folder / "weather.db")
@@ -31,7 +31,7 @@ def serve_datasette() -> AbstractContextManager[str]:
 
 
 def serve_localstripe() -> AbstractContextManager[str]:
-    _need_module("localstripe")
+    need_module("localstripe")
     return serving(
         lambda port, folder: [sys.executable, str(HERE / "localstripe_here.py"), str(port)],
         health="/js.stripe.com/v3/",
@@ -61,7 +61,7 @@ def serve_wiremock() -> AbstractContextManager[str]:
     return serving(command, health="/__admin/health")
 
 
-def _need_module(name: str) -> None:
+def need_module(name: str) -> None:
     if importlib.util.find_spec(name) is None:
         cannot(f"{name} is not installed; it is one of the test dependencies")
 

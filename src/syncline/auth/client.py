@@ -13,7 +13,8 @@ from syncline.auth.assertion import Assertion
 from syncline.errors import AuthError
 from syncline.model import Secret
 
-ClientAuth = Literal["basic", "post", "private_key_jwt", "tls_client_auth", "none"]
+ClientAuth = Literal["basic", "basic_plain", "post", "private_key_jwt", "tls_client_auth", "none"]
+HEADER = ("basic", "basic_plain")
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 Pairs = list[tuple[str, str | Secret]]
@@ -29,15 +30,16 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     audience: str
 
     def headers(self) -> dict[str, str | Secret]:
-        if self.auth != "basic" or self.secret is None:
+        if self.auth not in HEADER or self.secret is None:
             return {}
-        # RFC 6749, 2.3.1: both halves are form-encoded before they are joined
-        pair = f"{quote_plus(self.name or '')}:{quote_plus(self.secret)}"
+        pair = f"{self.name or ''}:{self.secret}"
+        if self.auth == "basic":  # RFC 6749, 2.3.1: both halves are form-encoded before they are joined
+            pair = f"{quote_plus(self.name or '')}:{quote_plus(self.secret)}"
         return {"Authorization": Secret(f"Basic {base64.b64encode(pair.encode()).decode('ascii')}")}
 
     def identity(self, now: datetime, seed: str) -> Pairs:
         """What stands in the body; `seed` is never the same twice. Raises AuthError."""
-        if self.auth == "basic" and self.secret is not None:
+        if self.auth in HEADER and self.secret is not None:
             return []
         pairs: Pairs = [] if self.name is None else [("client_id", Secret(self.name))]
         if self.auth == "private_key_jwt":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import msgspec
 from pydantic import Field, field_validator, model_validator
@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from syncline.auth.assertion import Assertion, read_service_account
 from syncline.auth.auth import Auth, Steps
 from syncline.auth.certificate import Certificate, CertificateFields
-from syncline.auth.client import Application, ClientAuth, Pairs
+from syncline.auth.client import HEADER, Application, ClientAuth, Pairs
 from syncline.auth.device import SLOW_DOWN, DeviceCode, Poll, Polling, read_device_code
 from syncline.auth.redirect import astray, challenge_of, read_callback
 from syncline.auth.token_endpoint import (
@@ -101,7 +101,8 @@ class OAuth2(Auth):
     client_secret: SecretText | None = Field(default=None, description="The application's secret, by reference")
     client_auth: ClientAuth = Field(
         default="basic",
-        description="How the application proves itself: its secret in the Authorization header (basic) or in the body (post), "
+        description="How the application proves itself: its secret in the Authorization header (basic; basic_plain where the "
+        "server does not decode what RFC 6749 has encoded) or in the body (post), "
         "client_assertion, mtls, or not at all",
     )
     client_assertion: Assertion | None = Field(default=None, description="What signs for client_auth: private_key_jwt")
@@ -201,7 +202,7 @@ class OAuth2(Auth):
             yield from ("client_assertion", "client_id")
         elif self.client_auth == "tls_client_auth":
             yield from ("mtls", "client_id")
-        elif self.client_auth == "post" or (self.client_auth == "basic" and self.grant == "client_credentials"):
+        elif self.client_auth == "post" or (self.client_auth in HEADER and self.grant == "client_credentials"):
             yield "client_secret"
 
     @property
@@ -272,7 +273,7 @@ class OAuth2(Auth):
         `state` must come back as it was sent, and `iss` be the issuer, where one is configured (RFC 9207, 2.4).
         """
         issuer = reveal(self.issuer) if self.issuer is not None else None
-        return read_callback(params, state, issuer, hints(self.grant, self.client_auth), list(self._secrets()))
+        return read_callback(params, state, issuer, hints(self.grant, self._other_client_auth()), list(self._secrets()))
 
     def exchange(self, code: str, verifier: str, redirect_uri: str, now: datetime, monotonic: float) -> Steps:
         """The token for a code (RFC 6749, 4.1.3); `redirect_uri` as it was in the authorisation."""
@@ -418,8 +419,15 @@ class OAuth2(Auth):
 
     def _refusal(self, sent: list[Request], response: Response, asked: str, lacking: str) -> RequestError:
         secrets = [*self._secrets(), *(secret for request in sent for secret in secrets_of(request))]
-        known = hints(self.grant, self.client_auth)
+        known = hints(self.grant, self._other_client_auth())
         return refusal(sent[-1], response, asked=asked, lacking=lacking, hints=known, secrets=secrets)
+
+    def _other_client_auth(self) -> str:
+        """What else a server may want that does not accept ours."""
+        secret = reveal(self.client_secret) if self.client_secret is not None else ""
+        if self.client_auth == "basic":
+            return "post" if quote_plus(secret) == secret else "basic_plain, or post"
+        return "basic"
 
     def _secrets(self) -> Iterator[str]:
         for name in SECRET_FIELDS:

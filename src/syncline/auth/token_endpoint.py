@@ -169,9 +169,8 @@ def refusal(
     )
 
 
-def hints(grant: str, client_auth: str) -> dict[str, str]:
-    """What to do about each error of RFC 6749, 4.1.2.1 and 5.2, and RFC 8628, 3.5."""
-    other = "post" if client_auth == "basic" else "basic"
+def hints(grant: str, other: str) -> dict[str, str]:
+    """What to do about each error of RFC 6749, 4.1.2.1 and 5.2, and RFC 8628, 3.5; `other` is another client_auth."""
     return {
         "access_denied": "log in again and agree; or ask who may agree for this account",
         "expired_token": "syncline login FILE, and type the code in sooner",
