@@ -6,9 +6,11 @@ import io
 import json
 import logging
 import sqlite3
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import keyring
 import pytest
 from aiohttp import web
 
@@ -17,6 +19,7 @@ from syncline.engine import arun
 from syncline.errors import SynclineError
 from tests.engine.shelf import Shelf, books, integration, rows
 from tests.secrets.standins import ALL, CANARY, LOGIN, TOKEN, StandIn
+from tests.secrets.test_managers import Ring
 from tests.support.serving import serving
 
 BEARER = {"kind": "bearer", "token": "${KEY}"}
@@ -73,8 +76,32 @@ async def test_credentials_that_stay_wrong_are_asked_for_once_more_and_end_the_r
     assert len(shelf.requests) == 1
 
 
+class Command(StandIn):
+    """A program, which nobody asks over the network."""
+
+    def environment(self, url: str, write: Callable[[str, str], str]) -> dict[str, str]:
+        self.reference = f"cmd:{sys.executable} {write('print.py', f'print({CANARY!r})')}"
+        return {}
+
+
+class InKeyring(StandIn):
+    reference = "keyring:team/shop/anna"
+
+    def environment(self, url: str, write: Callable[[str, str], str]) -> dict[str, str]:
+        return {}
+
+
+@pytest.fixture
+def ring() -> Iterator[None]:
+    before = keyring.get_keyring()
+    keyring.set_keyring(Ring())
+    yield
+    keyring.set_keyring(before)
+
+
+@pytest.mark.usefixtures("ring")
 @pytest.mark.parametrize("status", [200, 400, 401])
-@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [*ALL, Command, InKeyring], ids=lambda kind: kind.__name__)
 async def test_s9_a_secret_of_a_manager_is_found_nowhere(
     kind: type[StandIn], status: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -93,9 +120,9 @@ async def test_s9_a_secret_of_a_manager_is_found_nowhere(
     caplog.set_level(logging.DEBUG)
     manager = kind()
     async with serving(echo) as url, serving(manager) as place:
-        token = {"kind": "bearer", "token": f"${{{kind.reference}}}"}
-        file = integration(url, tmp_path, books(incremental=None), auth=token)
         environment = {"HOME": str(tmp_path), **manager.environment(place, write)}
+        token = {"kind": "bearer", "token": f"${{{manager.reference}}}"}
+        file = integration(url, tmp_path, books(incremental=None), auth=token)
         report = await arun(
             file, environment=environment, listeners=[lambda scope, event: print(scope, event, file=heard)]
         )

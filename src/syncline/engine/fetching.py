@@ -13,7 +13,8 @@ from syncline.errors import RequestError
 from syncline.http.layers import Retrying, retried
 from syncline.http.resolver import AnyAddress
 from syncline.http.send import Send
-from syncline.http.transport import Wire, open_transport
+from syncline.http.transport import open_transport
+from syncline.http.wire import Wire
 from syncline.model import Clock, Request, SystemClock
 from syncline.resilience import Retry, RetryBudget
 from syncline.secrets import Missing, Step, resolving

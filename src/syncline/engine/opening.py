@@ -77,13 +77,13 @@ async def opened(ready: Prepared, clock: Clock) -> AsyncIterator[Opened]:
         fresh = await ready.again()
         if fresh.source == parts.integration.source and fresh.streams == parts.integration.streams:
             return False
-        parts.reader = await stack.enter_async_context(opened_reader(fresh, clock))
+        await source.aclose()
+        parts.reader = await source.enter_async_context(opened_reader(fresh, clock))
         parts.integration = fresh
         return True
 
-    async with AsyncExitStack() as stack:
-        sink = await stack.enter_async_context(opened_sink(ready.integration, clock))
-        reader = await stack.enter_async_context(opened_reader(ready.integration, clock))
+    async with opened_sink(ready.integration, clock) as sink, AsyncExitStack() as source:
+        reader = await source.enter_async_context(opened_reader(ready.integration, clock))
         parts = Opened(integration=ready.integration, reader=reader, sink=sink, renew=renew)
         yield parts
 
