@@ -13,8 +13,8 @@ from syncline.destinations import Writer
 from syncline.engine.report import Account, StreamReport
 from syncline.errors import PartialError
 from syncline.events import BatchWritten, Noticed, PageRead, StreamStarted, emit
-from syncline.mapping import Mapper
-from syncline.model import Checkpoint, Page
+from syncline.mapping import Mapped, Mapper
+from syncline.model import Checkpoint, Page, Shape, parse_path
 from syncline.sources import Reader, without_validators
 from syncline.spec import Stream
 from syncline.state import Lease
@@ -54,7 +54,9 @@ class StreamRun(msgspec.Struct, frozen=True, kw_only=True):
         )
         gap: str | None = None
         how = self.stream.into.write
-        pages = self.reader.pages(self.stream, self.checkpoint, remember=how == "append", conditional=how == "upsert")
+        pages = self.reader.pages(
+            self.stream, self.checkpoint, remember=how == "append", conditional=how == "upsert", shape=self._shape()
+        )
         async with aclosing(ahead(pages, self.stop)) as coming:
             async for page in coming:
                 if page.last:
@@ -72,7 +74,7 @@ class StreamRun(msgspec.Struct, frozen=True, kw_only=True):
     async def _write(self, page: Page) -> None:
         read = len(page.records) + page.repeated
         emit(PageRead(number=page.number, records=read, total=page.total))
-        mapped = self.mapper.map(page.records)
+        mapped = self._map(page)
         kept = mapped.rejected if self.stream.on_reject.keep else []
         written = await to_the_end(
             self.writer.write(mapped.batch, kept, page.checkpoint, self.lease, records=mapped.sources)
@@ -96,6 +98,20 @@ class StreamRun(msgspec.Struct, frozen=True, kw_only=True):
                 cursor=None if running is None else str(running),
             )
         )
+
+    def _shape(self) -> Shape | None:
+        """All that is looked at in a record: by the mapping, by the cursor, and to tell one record from another."""
+        stream = self.stream
+        cursor = (stream.incremental.cursor,) if stream.incremental else ()
+        return self.mapper.shape(map(parse_path, (*stream.primary_key, *cursor)))
+
+    def _map(self, page: Page) -> Mapped:
+        if page.shape is None:
+            return self.mapper.map(page.records)
+        batch = self.mapper.map_shaped(page.records, page.shape)
+        if batch is None:
+            return self.mapper.map(list(page.plain))
+        return Mapped(batch=batch, rejected=[], sources=page.plain)
 
     def _judge(self, gap: str | None) -> None:
         account, ratio = self.report.account, self.stream.on_reject.max_ratio

@@ -14,7 +14,7 @@ from typing import Any
 from syncline.mapping.mapping import UNSET
 from syncline.mapping.plan import FieldPlan, Plan
 from syncline.mapping.where import Matches
-from syncline.model import MISSING, read_path
+from syncline.model import MISSING, Shape, read_path
 from syncline.model.paths import Path
 
 MapPage = Callable[[list[Any], list[tuple[Any, ...]], Callable[[Any], int]], int]
@@ -46,6 +46,21 @@ def compile_page(plan: Plan, matches: Matches | None) -> MapPage:
     writer.line(2, "except Exception:")
     writer.line(3, "filtered += careful(record)")
     writer.line(1, "return filtered")
+    return writer.function()
+
+
+def compile_shaped_page(plan: Plan, shape: Shape) -> MapPage:
+    """The same for records decoded into a shape. What it does not expect is raised: the page is to be mapped from objects."""
+    writer = _Writer()
+    writer.line(0, "def page(records, rows, careful):")
+    writer.line(1, "append = rows.append")
+    writer.line(1, "for record in records:")
+    found: dict[Path, str] = {}
+    paths = dict.fromkeys(path for field in plan.fields for path in field.paths)
+    writer.members("record", shape, [(path, path) for path in paths], found, 2)
+    values = [writer.field(field, found, 2) for field in plan.fields]
+    writer.line(2, f"append(({', '.join(values)},))")
+    writer.line(1, "return 0")
     return writer.function()
 
 
@@ -118,6 +133,26 @@ class _Writer:
                 absent = dict.fromkeys(found[whole] for group in steps.values() for whole, _ in group)
                 self.line(depth, "else:")
                 self.line(depth + 1, f"{' = '.join(absent)} = None")
+
+    def members(
+        self, name: str, shape: Shape, wanted: list[tuple[Path, Path]], found: dict[Path, str], depth: int
+    ) -> None:
+        """Code that reads paths from a struct; below what a shape holds as a whole, `reads` goes on."""
+        groups: dict[Any, list[tuple[Path, Path]]] = {}
+        for whole, rest in wanted:
+            groups.setdefault(rest[0], []).append((whole, rest[1:]))
+        for key, group in groups.items():
+            attribute, inner = shape.members[key]
+            child = self.name("v")
+            self.line(depth, f"{child} = {name}.{attribute}")
+            if inner is None:
+                self.reads(child, group, found, depth)
+                continue
+            self.line(depth, f"if {child} is not None:")
+            self.members(child, inner, group, found, depth + 1)
+            absent = dict.fromkeys(found[whole] for whole, _ in group)
+            self.line(depth, "else:")
+            self.line(depth + 1, f"{' = '.join(absent)} = None")
 
     def lookup(self, name: str, step: str | int) -> str:
         if isinstance(step, str):

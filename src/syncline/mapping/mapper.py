@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from syncline.errors import SpecError
 from syncline.mapping.careful import FieldError, check_text, interpret, join_path
-from syncline.mapping.compiled import MapPage, compile_page
+from syncline.mapping.compiled import MapPage, compile_page, compile_shaped_page
 from syncline.mapping.mapping import Mapping
 from syncline.mapping.plan import Plan, make_plan
 from syncline.mapping.transform import describe
 from syncline.mapping.where import Matches, compile_where
-from syncline.model import Batch, PathError, Rejected, Row
+from syncline.model import Batch, PathError, Rejected, Row, Shape, shape_of
+from syncline.model.paths import Path
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _CHUNK = 256
@@ -25,7 +27,7 @@ class Mapped(msgspec.Struct, kw_only=True):
     batch: Batch
     rejected: list[Rejected]
     filtered: int = 0
-    sources: list[Any] = []
+    sources: Sequence[Any] = ()
     """The records behind the rows: `sources[i]` became `batch.rows[i]`."""
 
 
@@ -36,6 +38,7 @@ class Mapper:
         self.columns = None if plan is None else tuple(field.target for field in plan.fields)
         self._plan = plan
         self._matches = matches
+        self._shaped: tuple[Shape, MapPage] | None = None
         self._page: MapPage | None = None if plan is None else compile_page(plan, matches)
 
     def map(self, records: list[Any]) -> Mapped:
@@ -53,6 +56,27 @@ class Mapper:
         matches = self._matches if mapped.filtered else None
         kept = [record for record in records if id(record) not in rejected]
         return kept if matches is None else [record for record in kept if matches(record)]
+
+    def shape(self, others: Iterable[Path] = ()) -> Shape | None:
+        """The part of a record that this mapping reads, with what others read; None where it may want the whole of it."""
+        if self._plan is None or self._matches is not None or not self._plan.needs_object:
+            return None
+        paths = [path for field in self._plan.fields for path in field.paths]
+        return shape_of([*paths, *others])
+
+    def map_shaped(self, records: list[Any], shape: Shape) -> Batch | None:
+        """Rows from records decoded into `shape`; None where one of them needs a careful look, and so its whole self."""
+        if self._plan is None or self.columns is None:
+            return None
+        if self._shaped is None or self._shaped[0] is not shape:
+            self._shaped = (shape, compile_shaped_page(self._plan, shape))
+        rows: list[Row] = []
+        try:
+            self._shaped[1](records, rows, int)
+        except Exception:  # whatever a transform raises for a value it does not like
+            return None
+        batch = Batch(columns=self.columns, rows=rows)
+        return batch if _is_sound(batch) else None
 
     def _map(self, records: list[Any]) -> Mapped:
         if self._page is None or self._plan is None or self.columns is None:

@@ -6,6 +6,7 @@ from syncline.model.exchange import Headers, Request, Response, origin_of
 from syncline.model.part import Part, kind_of, kinds, part_field, register
 from syncline.model.paths import MISSING, PathError, compile_path, parse_path, put_path, read_path
 from syncline.model.records import Batch, Checkpoint, Page, Record, Rejected, Row, Written
+from syncline.model.shapes import Shape, shape_of
 from syncline.model.text import LITERAL_SECRET, Reference, Secret, SecretText, Text, reveal
 from syncline.model.token import Token
 from syncline.model.units import Duration, Rate, Ratio, Size, format_duration, format_rate, format_size
@@ -33,6 +34,7 @@ __all__ = [
     "Row",
     "Secret",
     "SecretText",
+    "Shape",
     "Size",
     "SystemClock",
     "Text",
@@ -53,4 +55,5 @@ __all__ = [
     "read_path",
     "register",
     "reveal",
+    "shape_of",
 ]

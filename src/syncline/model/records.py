@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
+
+from syncline.model.shapes import Shape
 
 Record = dict[str, Any]
 Row = tuple[Any, ...]
@@ -42,6 +45,9 @@ class Page(msgspec.Struct, kw_only=True):
     checkpoint: Checkpoint
     last: bool = False
     repeated: int = 0
+    shape: Shape | None = None
+    """What the records were decoded into, if not into plain objects; `plain` has those."""
+    plain: Sequence[Any] = ()
     context: Record = {}
     """Values of the parents and of the partition this page belongs to."""
     server_time: datetime | None = None

@@ -50,6 +50,12 @@ class Cursor(Pagination):
             raise PydanticCustomError("cursor", "limit_param and limit come together", {})
         return self
 
+    @property
+    def document_paths(self) -> tuple[str, ...] | None:
+        if self.last_record is not None:
+            return None
+        return tuple(path for path in (self.next, self.has_more, self.total_path) if path is not None)
+
     def apply(self, request: Request, position: Position) -> Request:
         values: dict[str, Any] = {}
         if self.limit_param is not None:

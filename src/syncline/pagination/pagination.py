@@ -65,6 +65,11 @@ class Pagination(Part):
     )
     total_header: str | None = Field(default=None, description="Header with the number of all records: X-Total-Count")
 
+    @property
+    def document_paths(self) -> tuple[str, ...] | None:
+        """The paths that it reads in an answer's document; None where it looks into records too, or elsewhere."""
+        return None
+
     def start(self) -> Position:
         """Where the first page lies."""
         return {}
@@ -103,6 +108,10 @@ class Unpaged(Pagination):
     """One answer holds everything."""
 
     kind: Literal["none"] = Field(default="none", description="One answer holds everything")
+
+    @property
+    def document_paths(self) -> tuple[str, ...] | None:
+        return (self.total_path,) if self.total_path is not None else ()
 
     def apply(self, request: Request, position: Position) -> Request:
         return request

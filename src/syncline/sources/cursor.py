@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -131,9 +131,12 @@ class CursorTracker:
         self._seen: dict[str, Any] = {}
         self._read = compile_path(incremental.cursor)
 
-    def observe(self, records: list[Any]) -> list[Any]:
-        """Take a page into account; gives back those of its records that were not delivered by an earlier pass."""
-        read = self._read
+    def observe(self, records: list[Any], read: Callable[[Any], Any] | None = None) -> list[Any]:
+        """Take a page into account; gives back those of its records that were not delivered by an earlier pass.
+
+        `read` gets the cursor out of records that are no plain objects.
+        """
+        read = read or self._read
         values = [value for value in map(read, records) if value is not MISSING and value is not None]
         self.without += len(records) - len(values)
         if values:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -10,14 +11,15 @@ import msgspec
 
 from syncline.errors import ClientError, PlanError, RequestError, ServerError, SynclineError
 from syncline.events import Noticed, emit
-from syncline.http import Client
+from syncline.http import Client, decode_json_body
 from syncline.http.caching import NOTE, Known, PageMemory
 from syncline.http.caps import Spending
-from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Response, compile_path, reveal
+from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Response, Shape, compile_path, parse_path, reveal
 from syncline.pagination import Answer, GraphQLConnection, Position, Watch
 from syncline.sources.answer import records_of
 from syncline.sources.cursor import CursorTracker, earlier
 from syncline.sources.endpoint import PLACEHOLDER, Endpoint, Parent
+from syncline.sources.shaped import Reread, ShapedPage, shaped_decoder
 
 Token = dict[str, Any]
 Context = dict[str, Any]
@@ -33,6 +35,8 @@ class Asked(msgspec.Struct, kw_only=True):
     following: Token
     total: int | None = None
     gap: str | None = None
+    shape: Shape | None = None
+    plain: Sequence[Any] = ()
     unchanged: int = 0
     """Records of a page that was not sent again, because nothing of it changed."""
 
@@ -42,6 +46,7 @@ class Pass(msgspec.Struct, frozen=True):
 
     spending: Spending
     memory: PageMemory | None = None
+    shape: Shape | None = None
 
 
 Build = Callable[[Endpoint, Context, Any], Request]
@@ -58,14 +63,22 @@ class Reader:
         self.build = build
 
     async def pages(
-        self, endpoint: Endpoint, checkpoint: Checkpoint, *, remember: bool = False, conditional: bool = False
+        self,
+        endpoint: Endpoint,
+        checkpoint: Checkpoint,
+        *,
+        remember: bool = False,
+        conditional: bool = False,
+        shape: Shape | None = None,
     ) -> AsyncGenerator[Page, None]:
         """Every page of one pass, each with the checkpoint that holds once it is written, and an empty last page.
 
         `remember` keeps digests of the records at the cursor's boundary, for destinations that cannot tell a record written
         before. `conditional` lets pages that did not change be passed over, where the source is configured so; for
-        destinations that still have what was written. Raises what the request's way raises, PaginationError, and BodyError
-        for an answer without records.
+        destinations that still have what was written. `shape` is all that will be looked at in a record: where possible the
+        page's records are decoded into that, instead of plain objects.
+
+        Raises what the request's way raises, PaginationError, and BodyError for an answer without records.
         """
         incremental = endpoint.incremental
         since = checkpoint.cursor
@@ -81,7 +94,9 @@ class Reader:
         this = Pass(
             Spending(self.client.caps, self.clock),
             PageMemory(endpoint.to_data(), kept) if conditional and self.client.conditional else None,
+            None if remember or endpoint.context_names else shape,
         )
+        cursor = parse_path(incremental.cursor) if incremental else ()
         async for asked in self._asked(endpoint, checkpoint.resume, since if incremental else None, this):
             server_time = asked.response.date if asked.response else None
             if started_at is None:
@@ -93,12 +108,15 @@ class Reader:
             number += 1
             items += len(asked.records) + asked.unchanged
             gap = gap or asked.gap
-            records = tracker.observe(asked.records) if tracker else asked.records
+            read = partial(asked.shape.read, cursor) if asked.shape else None
+            records = tracker.observe(asked.records, read) if tracker else asked.records
             yield Page(
                 records=[{**asked.context, **r} if isinstance(r, dict) else r for r in records]
                 if asked.context
                 else records,
                 number=number,
+                shape=asked.shape,
+                plain=asked.plain,
                 checkpoint=Checkpoint(
                     cursor=checkpoint.cursor,
                     resume=asked.following,
@@ -215,6 +233,9 @@ class Reader:
     ) -> AsyncIterator[Asked]:
         pagination, (at, position), memory = endpoint.pagination, begin, this.memory
         base = self.build(endpoint, context, since)
+        decoder = shaped_decoder(endpoint, this.shape) if this.shape and base.decode is decode_json_body else None
+        if decoder is not None:
+            base = msgspec.structs.replace(base, decode=decoder.decode)
         watch = Watch()
         current: Position | None = position if position is not None else pagination.start()
         number = 0
@@ -241,12 +262,7 @@ class Reader:
                 current = known.following
                 continue
             try:
-                answer = Answer(
-                    document=response.document,
-                    headers=response.headers,
-                    url=response.url,
-                    records=records_of(endpoint, self._records_path(endpoint, response), response),
-                )
+                answer = self._answer(endpoint, response)
                 settled = pagination.settle(current, answer)
                 following = pagination.advance(current, answer)
                 watch.check(current, answer, following)
@@ -265,8 +281,21 @@ class Reader:
                 following=_after(at, following),
                 total=pagination.total(answer),
                 gap=settled.notice if settled.gap else None,
+                shape=this.shape if isinstance(response.document, ShapedPage) else None,
+                plain=Reread(response.body, partial(self._plain, endpoint, response)),
             )
             current = following
+
+    def _answer(self, endpoint: Endpoint, response: Response) -> Answer:
+        document = response.document
+        if isinstance(document, ShapedPage):
+            return Answer(document.document, response.headers, response.url, document.records)
+        records = records_of(endpoint, self._records_path(endpoint, response), response)
+        return Answer(document, response.headers, response.url, records)
+
+    def _plain(self, endpoint: Endpoint, response: Response, body: bytes) -> list[Any]:
+        whole = msgspec.structs.replace(response, document=decode_json_body(response))
+        return records_of(endpoint, endpoint.records, whole)
 
     def _records_path(self, endpoint: Endpoint, response: Response) -> str | None:
         if endpoint.records is None and isinstance(endpoint.pagination, GraphQLConnection):
