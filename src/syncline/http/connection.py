@@ -12,14 +12,18 @@ from pydantic import Field
 
 from syncline.auth import AuthField
 from syncline.http.authorising import Authorising
+from syncline.http.caps import Caps
 from syncline.http.client import Client
 from syncline.http.layers import Retrying, Rules, layered, observed, retried
 from syncline.http.limiting import Gate
 from syncline.http.origins import Origins
+from syncline.http.proxies import ProxyText
 from syncline.http.send import Send
 from syncline.http.shared_keeper import open_keeper
 from syncline.http.tokens.current import Tokens, TokenStore, ignore
-from syncline.http.transport import Wire, open_transport
+from syncline.http.transport import open_transport
+from syncline.http.trust import Tls
+from syncline.http.wire import Wire
 from syncline.model import Clock, Duration, Part, Reference, Secret, Size, SystemClock, Text, Token, origin_of, reveal
 from syncline.resilience import CircuitBreaker, Limits, LimitsField, Retry, RetryBudget
 
@@ -58,6 +62,15 @@ class Connection(Part):
         default=(), description="Other hosts that get the credentials as well."
     )
     connections: int = Field(default=100, ge=1, description="Connections open at the same time.")
+    tls: Tls = Field(default=Tls(), description="Whom TLS connections trust.")
+    proxy: ProxyText | None = Field(
+        default=None,
+        description="An HTTP proxy by reference, http://user:password@host:port; or environment, for HTTPS_PROXY and NO_PROXY.",
+    )
+    caps: Caps = Field(default=Caps(), description="Where an API that does not come to an end is stopped.")
+    conditional_requests: bool = Field(
+        default=False, description="Ask whether pages changed (ETag, Last-Modified), and pass over those that did not."
+    )
 
     @asynccontextmanager
     async def connect(
@@ -101,7 +114,14 @@ class Connection(Part):
                 ),
                 secrets=lambda: self._secrets(keeper),
             )
-            yield Client(layered(end, rules, clock), origins, clock, lambda: self._secrets(keeper))
+            yield Client(
+                layered(end, rules, clock),
+                origins,
+                clock,
+                lambda: self._secrets(keeper),
+                caps=self.caps,
+                conditional=self.conditional_requests,
+            )
 
     @asynccontextmanager
     async def token_desk(
@@ -150,12 +170,16 @@ class Connection(Part):
             max_body=self.max_body,
             max_ratio=self.max_ratio,
             connections=self.connections,
+            headers=self.caps.headers,
+            header_size=self.caps.header_size,
+            proxy=None if self.proxy is None else reveal(self.proxy),
+            tls=self.tls,
             certificate=self.auth.client_certificate if self.auth else None,
             certified=lambda url: origins.trusts(url) or origin_of(url) in others,
         )
 
     def _secrets(self, keeper: Tokens | None) -> Iterator[Secret]:
-        yield from secrets_in([self.headers, self.params, self.auth])
+        yield from secrets_in([self.headers, self.params, self.auth, self.proxy])
         token = keeper.current if keeper else None
         if token is not None:
             yield from secrets_in([token.access, token.refresh])

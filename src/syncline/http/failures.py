@@ -170,6 +170,11 @@ def _unreached(
         return _no_tls(error.os_error, f"no TLS connection to {host!r}", where)
     if isinstance(error, aiohttp.ClientProxyConnectionError) or (progress.proxy and error.host == progress.proxy):  # type: ignore[attr-defined]
         what, hint = f"no connection to the proxy {progress.proxy!r}", "check the proxy's address; is it running?"
+    elif isinstance(getattr(error, "os_error", None), ConnectionResetError) and request.url.startswith("https:"):
+        what = f"no TLS connection to {host!r}: the server hung up while it was made"
+        hint = (
+            "check base_url's port; the server may speak no TLS there, only old versions, or want a certificate of ours"
+        )
     elif isinstance(error, aiohttp.ClientConnectorDNSError):
         what, hint = f"the name {host!r} cannot be resolved", "check base_url's host name, and the network's DNS"
     else:
