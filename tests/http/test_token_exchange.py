@@ -20,7 +20,7 @@ from syncline.http import Connection
 from syncline.http.tokens import Kept, OvertakenError, SealedStore
 from syncline.http.tokens.folder import Folder
 from syncline.http.tokens.identity import identity_of
-from syncline.model import Request, Response, Secret, Token
+from syncline.model import Clock, Request, Response, Secret, SystemClock, Token
 from tests.http.servers import answer
 from tests.http.timeline import Timeline
 from tests.http.token_helpers import KEY, oauth2
@@ -31,7 +31,7 @@ BASE = "https://api.test/v1"
 class Vendor:
     """An API whose refresh tokens serve once. `grace` says whether it takes the one before, too."""
 
-    def __init__(self, clock: Timeline, *, grace: bool = False, rotates: bool = True) -> None:
+    def __init__(self, clock: Clock, *, grace: bool = False, rotates: bool = True) -> None:
         self.clock, self.grace, self.rotates = clock, grace, rotates
         self.number = 0
         self.asked: list[str] = []
@@ -69,7 +69,7 @@ class Vendor:
         return answer(200, body=json.dumps(document).encode())
 
 
-def store_of(tmp_path: Path, clock: Timeline, auth: OAuth2 | None = None) -> SealedStore:
+def store_of(tmp_path: Path, clock: Clock, auth: OAuth2 | None = None) -> SealedStore:
     identity = identity_of("shop", auth or oauth2())
     place = Folder(tmp_path / "tokens", identity.name)
     place.prepare()
@@ -229,18 +229,21 @@ async def test_a_lost_answer_is_remembered(clock: Timeline, tmp_path: Path) -> N
     assert "an answer was lost" in str(error.cause)
 
 
-async def test_a_run_that_is_cancelled_still_saves_the_answer_to_a_spent_token(clock: Timeline, tmp_path: Path) -> None:
-    vendor, store = Vendor(clock), store_of(tmp_path, clock)
+async def test_a_run_that_is_cancelled_still_saves_the_answer_to_a_spent_token(tmp_path: Path) -> None:
+    # real time: the server answers after 50 ms, and closing must wait for that
+    vendor, store = Vendor(SystemClock()), store_of(tmp_path, SystemClock())
+    under_way = asyncio.Event()
 
-    async def work() -> None:
-        async with connected(vendor, store) as client:
-            sending = asyncio.ensure_future(client.send(client.request("GET", "/x")))
-            while not clock._sleepers:  # noqa: ASYNC110 – until the token request is under way
-                await asyncio.sleep(0)
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+    async def watching(request: Request) -> Response:
+        under_way.set()
+        return await vendor(request)
 
-    await clock.run(work())
+    watching.clock = vendor.clock  # type: ignore[attr-defined]
+    async with connected(watching, store) as client:  # type: ignore[arg-type]
+        sending = asyncio.ensure_future(client.send(client.request("GET", "/x")))
+        await under_way.wait()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
     kept = await store.load()
     assert kept.token is not None
     assert kept.token.refresh == Secret("canary-refresh-1")
