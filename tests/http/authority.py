@@ -30,7 +30,7 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._count = 0
         self.certificate = folder / f"{name.replace(' ', '-')}.pem"
-        self._own = self._made(name, self._key, name, self._key, -DAY, 30 * DAY, None)
+        self._own = self._made((name, self._key), (name, self._key), (-DAY, 30 * DAY), None)
         self.certificate.write_bytes(_pem(self._own))
 
     def issue(
@@ -40,24 +40,24 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         self._count += 1
         issuer = (hosts[0], key) if by_itself else (self._name, self._key)
-        certificate = self._made(hosts[0], key, *issuer, starts, ends, hosts)
+        certificate = self._made((hosts[0], key), issuer, (starts, ends), hosts)
         paths = self.folder / f"{self._count}-cert.pem", self.folder / f"{self._count}-key.pem"
         paths[0].write_bytes(_pem(certificate))
         paths[1].write_bytes(_key_pem(key))
         return paths
 
     def _made(
-        self, name: str, key: Any, issuer: str, signer: Any, starts: timedelta, ends: timedelta, hosts: Any
+        self, of: tuple[str, Any], by: tuple[str, Any], life: tuple[timedelta, timedelta], hosts: tuple[str, ...] | None
     ) -> x509.Certificate:
-        now = datetime.now(UTC)
+        (name, key), (issuer, signer), now = of, by, datetime.now(UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(_named(name))
             .issuer_name(_named(issuer))
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now + starts)
-            .not_valid_after(now + ends)
+            .not_valid_before(now + life[0])
+            .not_valid_after(now + life[1])
             .add_extension(x509.BasicConstraints(ca=hosts is None, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)

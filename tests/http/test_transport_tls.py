@@ -117,15 +117,14 @@ async def test_s5_a_name_is_checked_against_the_certificate(authority: Authority
 async def test_s5_old_versions_of_tls_are_refused(authority: Authority) -> None:
     certificate = authority.issue("127.0.0.1")
     trusting = {"ca": str(authority.certificate)}
-    with pytest.warns(DeprecationWarning):
-        with tls_server(
-            certificate, minimum_version=ssl.TLSVersion.TLSv1, maximum_version=ssl.TLSVersion.TLSv1_1,
-            ciphers="ALL:@SECLEVEL=0",
-        ) as server:  # fmt: skip
-            error = await fails(server.address, TransportError, tls=trusting)
-            assert error.where["phase"] == "tls"
-            assert "old versions of TLS" in str(error.hint)
-            assert server.requests == []
+    with pytest.warns(DeprecationWarning), tls_server(
+        certificate, minimum_version=ssl.TLSVersion.TLSv1, maximum_version=ssl.TLSVersion.TLSv1_1,
+        ciphers="ALL:@SECLEVEL=0",
+    ) as server:  # fmt: skip
+        error = await fails(server.address, TransportError, tls=trusting)
+        assert error.where["phase"] == "tls"
+        assert "old versions of TLS" in str(error.hint)
+        assert server.requests == []
     with tls_server(certificate, maximum_version=ssl.TLSVersion.TLSv1_2) as server:
         assert await get(server.address, tls=trusting) == []
         error = await fails(server.address, TransportError, tls={**trusting, "min_version": 1.3})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -41,6 +42,14 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
 
+    @property
+    def authorization(self) -> str | None:
+        """What the proxy wants to see (RFC 7617), in the clear."""
+        if self.user is None:
+            return None
+        pair = f"{self.user}:{self.password.reveal() if self.password else ''}"
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
 
 class Proxies:
     """The proxy for each address, or none. Raises PlanError for settings that cannot be meant."""
@@ -65,10 +74,6 @@ class Proxies:
     @property
     def hosts(self) -> frozenset[str]:
         return frozenset(proxy.host for proxy in self._of_scheme.values())
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        return tuple(proxy.password for proxy in self._of_scheme.values() if proxy.password is not None)
 
     def of(self, url: SplitResult) -> Proxy | None:
         """The proxy for an address."""

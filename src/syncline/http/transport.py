@@ -120,19 +120,22 @@ class _Sender:
             raise OriginError(
                 "the address means different hosts to different readers", hint="write it as https://host/path"
             )
-        options: dict[str, Any] = {}
+        headers, options = _headers(request), dict[str, Any]()
         if proxy is not None:
             options["proxy"] = URL(proxy.url)
-            if proxy.user is not None:
-                password = proxy.password.reveal() if proxy.password else ""
-                options["proxy_auth"] = import_aiohttp().BasicAuth(proxy.user, password, "utf-8")
+            if proxy.authorization and address.scheme == "https":
+                options["proxy_headers"] = {
+                    "Proxy-Authorization": proxy.authorization
+                }  # to the proxy, before the tunnel
+            elif proxy.authorization:
+                headers["Proxy-Authorization"] = proxy.authorization
         if address.scheme == "https":
             certified = self._wire.certificate is not None and self._wire.certified(request.url)
             options["ssl"] = self._trust.context(certified=certified, blind=self._trust.exempts(address))
         return self._session.request(
             request.method,
             url,
-            headers=_headers(request),
+            headers=headers,
             data=request.content,
             allow_redirects=False,
             **options,
