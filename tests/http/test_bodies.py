@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from syncline.errors import BodyError, BrokenBodyError, SynclineError
 from syncline.http import decode_json_body, decode_ndjson_body, status_error

@@ -5,8 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from syncline.mapping import Mapping, compile_mapping
 from syncline.mapping.careful import FieldError, interpret

@@ -8,8 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from syncline.errors import SpecError
 from syncline.mapping import (
@@ -20,8 +19,8 @@ from syncline.mapping import (
     inverse_of,
     known_transforms,
     parse_chain,
+    transform as register_transform,
 )
-from syncline.mapping import transform as register_transform
 from syncline.mapping.chain import Call, parse_value
 from syncline.mapping.reference import ARROW, examples, field_of, summary, transforms_page
 from tests.mapping.support import mapping, refusal, value
