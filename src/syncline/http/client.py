@@ -54,6 +54,7 @@ class Client:
         repeatable: bool = False,
         retry_on: frozenset[int] = frozenset(),
         decode: Callable[[Response], Any] | None = None,
+        cost: float = 1.0,
     ) -> Request:
         """A request for a path below base_url, or for an absolute address that is allowed.
 
@@ -69,6 +70,7 @@ class Client:
             repeatable=repeatable,
             retry_on=retry_on,
             decode=decode,
+            cost=cost,
         )
 
     async def send(self, request: Request, known: Known | None = None) -> Response:

@@ -50,6 +50,8 @@ class Keeper(Protocol):
     conduct: Conduct
     alone: bool
     """Nobody else changes the memory, and changing it takes no time."""
+    lead: float
+    """Seconds by which to ask before the time has come, because asking takes time."""
 
     def now(self) -> float: ...
 
@@ -64,6 +66,7 @@ class OwnKeeper:
     """The memory of one process."""
 
     alone = True
+    lead = 0.0
 
     def __init__(self, conduct: Conduct, clock: Clock) -> None:
         self.conduct, self._clock = conduct, clock

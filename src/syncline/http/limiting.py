@@ -121,6 +121,11 @@ class Gate:
         self._telling: asyncio.Task[None] | None = None
         self._answer = asyncio.Event()
 
+    @property
+    def lead(self) -> float:
+        """Seconds by which a ticket may be for later than now."""
+        return self._keeper.lead
+
     async def enter(self, request: Request) -> Leave:
         """The leave to send. Raises DeferredError where the wait would be longer than allowed."""
         load = self.limiters.load(request)
@@ -134,6 +139,9 @@ class Gate:
                 hold = await self._ask(line)
                 if waiter.leave is None:
                     await self._wait(hold, request)
+            _call_next(line)
+            if (early := waiter.leave.ticket.sent - self._keeper.now()) > 0:
+                await self._clock.sleep(early)
             leave, waiter.leave = waiter.leave, None
             leave.ticket.sent, leave.began = self._keeper.now(), self._clock.monotonic()
             return leave
@@ -142,8 +150,7 @@ class Gate:
                 self.leave(waiter.leave, None)
             if waiter in line:
                 line.remove(waiter)
-            if line and not line[0].turn.done():
-                line[0].turn.set_result(None)
+                _call_next(line)
 
     def leave(self, leave: Leave, response: Response | None, *, failed: bool = False) -> None:
         """The request's end: its answer, or None where none came or it was never sent."""
@@ -204,7 +211,7 @@ class Gate:
             )
         if hold.seconds >= WORTH_SAYING:
             emit(Waiting(seconds=hold.seconds, reason=hold.reason, until=until))
-        await self._clock.sleep(hold.seconds)
+        await self._clock.sleep(max(hold.seconds - self.lead, 0.0))
 
     async def _look_again(self) -> None:
         """Until an answer comes here, or one may have come to another process."""
@@ -215,6 +222,11 @@ class Gate:
         finally:
             answer.cancel()
             pause.cancel()
+
+
+def _call_next(line: deque[Waiter]) -> None:
+    if line and not line[0].turn.done():
+        line[0].turn.set_result(None)
 
 
 class Turn:
@@ -241,9 +253,9 @@ class Turn:
         self.hold = GO if self._batch else _busy
         for waiter in self._batch:
             self.hold = limiters.hold(now, waiter.load, gate.concurrency.in_flight + len(self._tickets))
-            if self.hold.seconds:
+            if self.hold.seconds > gate.lead:
                 break
-            self._tickets.append(limiters.sent(now, waiter.load))
+            self._tickets.append(limiters.sent(now + self.hold.seconds, waiter.load))
         return bool(self._told or self._tickets)
 
     def counts(self) -> None:

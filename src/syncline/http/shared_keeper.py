@@ -29,6 +29,7 @@ MEMBER_SECONDS = 60.0
 UNKNOWN_MEMBERS = 4
 """Among how many the limit is divided where the store was never reached."""
 BETTER_CLOCK = 60.0
+LONGEST_LEAD = 0.02
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ class SharedKeeper:
 
     def __init__(self, conduct: Conduct, key: str, store: SharedStore, clock: Clock) -> None:
         self.conduct = conduct
+        self.lead = 0.0
         self._key, self._store, self._clock = key, store, clock
         self._name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._lock = asyncio.Lock()
@@ -99,8 +101,8 @@ class SharedKeeper:
             return
 
     async def _together(self, step: Step) -> None:
+        began, tries = self._clock.monotonic(), 0
         known = self._known if self._known is not None else await self._swap(-1, None)
-        tries = 0
         while True:
             if known is not self._at_hand:
                 self.conduct.load(known.value)
@@ -118,8 +120,10 @@ class SharedKeeper:
                 break
             known, tries = found, tries + 1
             if tries > 2:  # many at once: make room for each other
-                await asyncio.sleep(random.random() * 0.002 * min(tries, 20))  # noqa: S311 – no secret
+                await self._clock.sleep(random.random() * 0.002 * min(tries, 20))  # noqa: S311 – no secret
         self._known = self._at_hand = found
+        took = min(self._clock.monotonic() - began, LONGEST_LEAD / 2)
+        self.lead += (2 * took - self.lead) * 0.2
         if self._own is not None:
             self._own = None
             self._unseen.clear()

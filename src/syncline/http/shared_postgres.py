@@ -20,7 +20,8 @@ PUT = (
     "RETURNING extract(epoch FROM clock_timestamp())::float8"
 )
 LOOK = (
-    "SELECT kept.version, CASE WHEN kept.version <> %s THEN kept.value END, here.now FROM (SELECT extract(epoch FROM clock_timestamp())::float8) here(now) "
+    "SELECT kept.version, CASE WHEN kept.version <> %s THEN kept.value END, here.now "
+    "FROM (SELECT extract(epoch FROM clock_timestamp())::float8) here(now) "
     "LEFT JOIN syncline_limits kept ON kept.name = %s"
 )
 

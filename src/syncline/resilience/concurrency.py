@@ -7,6 +7,8 @@ MOST = 100.0
 LEAST_FOR_SLOWNESS = 4.0
 SLOW_FACTOR = 2.0
 SLOW_SECONDS = 0.1
+FORGETTING = 1.0005
+"""By how much the usual latency may rise with each answer."""
 
 
 class Concurrency:
@@ -23,6 +25,7 @@ class Concurrency:
         self._growing_fast = True
         self._sent = 0
         self._cut_at = 0
+        self._full_at = 0  # the newest request with which nothing was free any more
         self._usual = 0.0
         self._recent = 0.0
 
@@ -34,22 +37,23 @@ class Concurrency:
     def sent(self) -> int:
         self.in_flight += 1
         self._sent += 1
+        if not self.free:
+            self._full_at = self._sent
         return self._sent
 
     def answered(self, number: int, seconds: float | None, *, trouble: bool) -> None:
         """The request with this `number` ended after `seconds` (None: nobody knows how)."""
-        busy = self.in_flight + 1 >= self.limit
         self.in_flight -= 1
         if not self.adaptive or seconds is None:
             return
         if trouble:
             self._cut(number, 0.5, least=1.0)
             return
-        self._usual = min(self._usual * 1.01, seconds) if self._usual else seconds
+        self._usual = min(self._usual * FORGETTING, seconds) if self._usual else seconds
         self._recent += (seconds - self._recent) * 0.2 if self._recent else seconds
         if self._recent > self._usual * SLOW_FACTOR + SLOW_SECONDS:
             self._cut(number, 0.9, least=LEAST_FOR_SLOWNESS)
-        elif busy:
+        elif number <= self._full_at:
             self.limit = min(self.limit + (1.0 if self._growing_fast else 1.0 / self.limit), MOST)
 
     def _cut(self, number: int, factor: float, least: float) -> None:

@@ -137,6 +137,9 @@ class Endpoint(Part):
     )
     partitions: Partitions | None = Field(default=None, description="Read once for every one of these values")
     format: Literal["json", "ndjson"] = Field(default="json", description="How the answer is written")
+    cost: float = Field(
+        default=1.0, gt=0, description="What each request of this stream takes from the rate limit, in the API's units"
+    )
     on_status: dict[int, OnStatus] = Field(
         default={}, description="What to make of a status: ignore (nothing is there), retry, or fail"
     )

@@ -75,6 +75,7 @@ class Rest(HttpSource):
             json=body if body is not None or endpoint.method == "GET" else {},
             repeatable=endpoint.repeatable,
             retry_on=_retried(endpoint),
+            cost=endpoint.cost,
             decode=decode_ndjson_body if endpoint.format == "ndjson" else decode_json_body,
         )
 
@@ -104,6 +105,7 @@ class GraphQL(HttpSource):
             json={"query": endpoint.query, "variables": variables},
             repeatable=True,
             retry_on=_retried(endpoint),
+            cost=endpoint.cost,
             decode=_decode_graphql,
         )
 
