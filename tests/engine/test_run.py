@@ -386,3 +386,31 @@ async def test_an_unknown_stream_and_a_missing_secret_are_said_before_anything_h
         await arun(file, environment={})
     assert "NOT_SET_ANYWHERE" in caught.value.block()
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_children_keep_their_cursor_when_there_is_no_parent_to_ask_for(tmp_path: Path) -> None:
+    shelf = Shelf(books=2)
+    asked: list[str] = []
+
+    async def api(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path_qs)
+        if request.path.endswith("/notes"):
+            return web.json_response([{"id": request.path, "at": "2026-01-01T00:00:00Z"}])
+        return await shelf(request)
+
+    notes = {
+        "name": "notes",
+        "path": "/books/{book_id}/notes",
+        "primary_key": "id",
+        "parent": {"stream": "books", "key": "id", "as": "book_id"},
+        "incremental": {"cursor": "at", "param": "since"},
+    }
+    async with serving(api) as url:
+        file = integration(url, tmp_path, books(incremental=None), notes)
+        await arun(file, streams=["notes"])
+        kept, shelf.books = shelf.books, []
+        await arun(file, streams=["notes"])
+        shelf.books = kept
+        asked.clear()
+        await arun(file, streams=["notes"])
+        assert "/books/1/notes?since=2026-01-01T00%3A00%3A00Z" in asked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
@@ -14,31 +14,12 @@ from syncline.events import Noticed, emit
 from syncline.http import Client, decode_json_body
 from syncline.http.caching import NOTE, Known, PageMemory
 from syncline.http.caps import Spending
-from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Response, Shape, compile_path, parse_path, reveal
+from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Response, Shape, compile_path
 from syncline.pagination import Answer, GraphQLConnection, Position, Watch
 from syncline.sources.answer import records_of
-from syncline.sources.cursor import CursorTracker, earlier
 from syncline.sources.endpoint import PLACEHOLDER, Endpoint, Parent
+from syncline.sources.page_maker import Asked, Context, PageMaker, Token
 from syncline.sources.shaped import Reread, ShapedPage, shaped_decoder
-
-Token = dict[str, Any]
-Context = dict[str, Any]
-
-
-class Asked(msgspec.Struct, kw_only=True):
-    """One page as it came, and the tokens from which to read it again (`token`) or to go on after it (`following`)."""
-
-    records: list[Any]
-    response: Response | None
-    context: Context
-    token: Token
-    following: Token
-    total: int | None = None
-    gap: str | None = None
-    shape: Shape | None = None
-    plain: Sequence[Any] = ()
-    unchanged: int = 0
-    """Records of a page that was not sent again, because nothing of it changed."""
 
 
 class Pass(msgspec.Struct, frozen=True):
@@ -80,59 +61,17 @@ class Reader:
 
         Raises what the request's way raises, PaginationError, and BodyError for an answer without records.
         """
-        incremental = endpoint.incremental
-        since = checkpoint.cursor
-        if incremental and since is None and incremental.start is not None:
-            since = reveal(incremental.start)
-        elif incremental and since is not None:
-            since = earlier(since, incremental)
-        tracker = None
-        started_at, items = checkpoint.started_at, checkpoint.items
-        number = 0
-        gap: str | None = checkpoint.extra.get("gap")
+        making = PageMaker(endpoint, checkpoint, self.clock, remember=remember)
         kept = checkpoint.extra.get(NOTE)
         this = Pass(
             Spending(self.client.caps, self.clock),
             PageMemory(endpoint.to_data(), kept) if conditional and self.client.conditional else None,
             None if remember or endpoint.context_names else shape,
         )
-        cursor = parse_path(incremental.cursor) if incremental else ()
-        async for asked in self._asked(endpoint, checkpoint.resume, since if incremental else None, this):
-            server_time = asked.response.date if asked.response else None
-            if started_at is None:
-                started_at = (server_time or self.clock.now()).isoformat()
-            if incremental and tracker is None:
-                tracker = CursorTracker(
-                    incremental, msgspec.structs.replace(checkpoint, started_at=started_at), remember
-                )
-            number += 1
-            items += len(asked.records) + asked.unchanged
-            gap = gap or asked.gap
-            read = partial(asked.shape.read, cursor) if asked.shape else None
-            records = tracker.observe(asked.records, read) if tracker else asked.records
-            yield Page(
-                records=[{**asked.context, **r} if isinstance(r, dict) else r for r in records]
-                if asked.context
-                else records,
-                number=number,
-                shape=asked.shape,
-                plain=asked.plain,
-                checkpoint=Checkpoint(
-                    cursor=checkpoint.cursor,
-                    resume=asked.following,
-                    running=tracker.running if tracker else None,
-                    started_at=started_at,
-                    seen=tracker.seen(complete=False) if tracker else (),
-                    items=items,
-                    extra={**checkpoint.extra, "gap": gap} if gap else checkpoint.extra,
-                ),
-                repeated=len(asked.records) - len(records) + asked.unchanged,
-                context=asked.context,
-                server_time=server_time,
-                total=asked.total,
-            )
-        last = self._last(endpoint, checkpoint, tracker, number + 1, gap)
-        if this.memory is not None and gap is None and (known := this.memory.to_data()):
+        async for asked in self._asked(endpoint, checkpoint.resume, making.since, this):
+            yield making.page(asked)
+        last = making.last()
+        if this.memory is not None and last.gap is None and (known := this.memory.to_data()):
             last.checkpoint = msgspec.structs.replace(last.checkpoint, extra={NOTE: known})
         yield last
 
@@ -140,27 +79,6 @@ class Reader:
         """The first request of a stream, for people: its method and address, placeholders left open."""
         open_context = {name: f"{{{name}}}" for name in endpoint.context_names}
         return unquote(self.build(endpoint, open_context, None).shown)
-
-    def _last(
-        self, endpoint: Endpoint, checkpoint: Checkpoint, tracker: CursorTracker | None, number: int, gap: str | None
-    ) -> Page:
-        if tracker and tracker.future:
-            emit(
-                Noticed(
-                    what=f"{tracker.future} records of {endpoint.name} carry a cursor later than the server's clock",
-                    hint="they are delivered, and asked for again in the next run",
-                )
-            )
-        if tracker and tracker.without:
-            emit(Noticed(what=f"{tracker.without} records of {endpoint.name} have no {tracker.incremental.cursor}"))
-        if gap is not None:
-            # the pass is over, but something slipped by: the cursor stays, so that the next run reads it again
-            final = Checkpoint(cursor=checkpoint.cursor, seen=checkpoint.seen)
-        else:
-            final = Checkpoint(
-                cursor=tracker.final() if tracker else None, seen=tracker.seen(complete=True) if tracker else ()
-            )
-        return Page(records=[], number=number, checkpoint=final, last=True, gap=gap)
 
     async def _asked(self, endpoint: Endpoint, token: Token | None, since: Any, this: Pass) -> AsyncIterator[Asked]:
         async for context, at, resume in self._contexts(endpoint, token, this):

@@ -12,7 +12,8 @@ from syncline.errors import BodyError, RateLimitedError
 from syncline.http import Client, Connection, Send, decode_json_body, decode_ndjson_body
 from syncline.model import Clock, Request, Response, SystemClock, put_path, register
 from syncline.sources.endpoint import Endpoint
-from syncline.sources.reader import Context, Reader, fill
+from syncline.sources.page_maker import Context
+from syncline.sources.reader import Reader, fill
 
 THROTTLED = {"THROTTLED", "RATE_LIMITED", "RATELIMITED", "TOO_MANY_REQUESTS"}
 
