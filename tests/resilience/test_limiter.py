@@ -142,3 +142,27 @@ def test_it_does_not_learn_where_it_is_told_not_to():
     assert limiter.hold(0.1).seconds == 0
     limiter.answered(limiter.sent(0.1), answer(429, Retry_After="9"), 0.2, NOW)
     assert limiter.hold(0.2).seconds == pytest.approx(9), "a refusal is kept to all the same"
+
+
+def test_one_refusal_after_few_requests_says_nothing_about_the_rate():
+    limiter = Limiter(Limits())
+    limiter.answered(limiter.sent(0.0), OK, 0.1, NOW)
+    limiter.answered(limiter.sent(0.2), answer(429, Retry_After="42"), 0.3, NOW)
+    now = 42.3
+    for _ in range(100):
+        assert limiter.hold(now).seconds == 0
+        limiter.answered(limiter.sent(now), OK, now, NOW)
+
+
+def test_two_refusals_that_agree_do():
+    limiter = Limiter(Limits())
+    now = 0.0
+    for _ in range(2):
+        for _ in range(3):
+            limiter.answered(limiter.sent(now), OK, now, NOW)
+        limiter.answered(limiter.sent(now), answer(429, Retry_After="30"), now, NOW)
+        now += 30.0
+    for _ in range(3):
+        assert limiter.hold(now).seconds == 0
+        limiter.answered(limiter.sent(now), OK, now, NOW)
+    assert limiter.hold(now).seconds >= 30

@@ -16,6 +16,8 @@ from syncline.resilience.windows import Bucket, Guess, Quota, SlidingLog, usual
 LONGEST_BACKOFF = 60.0
 SHORTEST_GUESS = 0.05
 MOST_LEARNED = 32
+ENOUGH = 10
+"""Requests that must have been accepted before one refusal says what the limit is; with fewer it takes two that agree."""
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -38,6 +40,7 @@ class Standing(msgspec.Struct):
     quotas: dict[str, Quota] = {}
     resources: dict[str, str] = {}  # which part of the API a path belongs to, as answers named it
     guess: Guess | None = None
+    hint: Rate | None = None  # what one refusal alone would mean
     ticket: int = -1
     blocked_until: float = -inf
     refusals: int = 0
@@ -201,8 +204,15 @@ class Limiter:
         timing = own.tight and own.refused_in_era * 10 < accepted
         if began is None or own.guess or own.told_why or timing or not accepted:
             return
-        if own.era_seconds >= SHORTEST_GUESS:
-            own.guess = Guess.of(Rate(accepted, usual(own.era_seconds)), now)
+        if own.era_seconds < SHORTEST_GUESS:
+            return
+        rate, before = Rate(accepted, usual(own.era_seconds)), own.hint
+        own.hint = rate
+        if accepted < ENOUGH:
+            if before is None or not 0.5 <= rate.amount * before.per / (before.amount * rate.per) <= 2:
+                return
+            rate = max(rate, before, key=lambda one: one.amount / one.per)
+        own.guess = Guess.of(rate, now)
 
     def _told(self, ticket: int, response: Response, wall: datetime, cost: float) -> list[Told]:
         """What headers and document tell; what the request turned out to cost is put right at once."""

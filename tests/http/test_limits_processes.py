@@ -1,0 +1,169 @@
+"""Real processes, real stores, real sockets: one limit for all of them.
+
+That nothing is refused is proved in simulated time (test_limits_shared.py). Here a machine under load may hold up a process
+between its leave and its sending for longer than any margin, which costs at most what it has under way. Without sharing, each
+process would send at the full rate: hundreds of refusals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from syncline.http.shared_keeper import open_store
+from syncline.model import SystemClock
+from syncline.resilience import Limits
+from tests.http.test_limits import KINDS
+from tests.support.services import need_postgresql, need_redis
+from tests.support.serving import serving
+
+RATE = 50
+CALLERS = 8
+ROOT = Path(__file__).parents[2]
+
+
+class Limited:
+    """A server that counts as one of three kinds do."""
+
+    def __init__(self, kind: str) -> None:
+        self.counter = KINDS[kind](RATE, 1.0)
+        self.accepted: list[float] = []
+        self.refused = 0
+
+    async def __call__(self, request: web.Request) -> web.Response:
+        now = time.monotonic()
+        wait = self.counter(now)
+        if wait is None:
+            self.accepted.append(now)
+            return web.json_response({})
+        self.refused += 1
+        return web.json_response({}, status=429, headers={"Retry-After": str(math.ceil(wait))})
+
+
+@asynccontextmanager
+async def place(store: str, tmp_path: Path) -> AsyncIterator[dict[str, object]]:
+    """The `rate_limit` block for a store, with a name of its own; what was stored is removed afterwards."""
+    name = f"test-{uuid.uuid4().hex}"
+    if store == "sqlite":
+        yield {"limits": [f"{RATE}/s"], "shared": str(tmp_path / "limits.db"), "share_as": name}
+    elif store == "redis":
+        url = need_redis()
+        yield {"limits": [f"{RATE}/s"], "shared": url, "share_as": name}
+        from redis.asyncio import Redis
+
+        async with Redis.from_url(url) as client:
+            async for key in client.scan_iter(match=f"syncline:limits:{name}*"):
+                await client.delete(key)
+    else:
+        url = need_postgresql()
+        yield {"limits": [f"{RATE}/s"], "shared": url, "share_as": name}
+        import psycopg
+
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            await connection.execute("DELETE FROM syncline_limits WHERE name LIKE %s", (f"{name}%",))
+
+
+async def process(url: str, rate_limit: dict[str, object], requests: int) -> list[str]:
+    order = json.dumps({"url": url, "rate_limit": rate_limit, "requests": requests, "callers": CALLERS})
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.http.limited_worker", order, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    try:
+        output, _ = await asyncio.wait_for(running.communicate(), 60)
+    except BaseException:
+        running.kill()
+        raise
+    assert running.returncode == 0
+    return json.loads(output)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("store", "kind", "processes"),
+    [
+        ("sqlite", "fixed", 4),
+        ("sqlite", "sliding", 8),
+        ("redis", "bucket", 4),
+        ("postgresql", "sliding", 4),
+    ],
+)
+async def test_r12_across_real_processes(store, kind, processes, tmp_path):
+    server = Limited(kind)
+    requests = 240 // processes
+    async with place(store, tmp_path) as rate_limit, serving(server) as url:
+        notices = await asyncio.gather(*(process(url, rate_limit, requests) for _ in range(processes)))
+    assert notices == [[]] * processes
+    assert len(server.accepted) == 240
+    assert server.refused <= processes * CALLERS
+    seconds = server.accepted[-1] - server.accepted[0]
+    # a token bucket gives a full window at once; what it holds back is at least the rest
+    assert seconds >= (240 - 2 * RATE) / RATE * 0.95
+
+
+@pytest.mark.slow
+async def test_r12_processes_that_do_not_share_are_refused_often(tmp_path):
+    """What the test above would see if sharing did nothing."""
+    server = Limited("sliding")
+    async with serving(server) as url:
+        await asyncio.gather(*(process(url, {"limits": [f"{RATE}/s"]}, 60) for _ in range(4)))
+    assert server.refused > 4 * CALLERS
+
+
+@pytest.mark.parametrize("store", ["sqlite", "redis", "postgresql"])
+async def test_a_store_compares_and_swaps(store, tmp_path):
+    async with place(store, tmp_path) as rate_limit:
+        limits = Limits.model_validate(rate_limit)
+        one, two = open_store(limits, SystemClock()), open_store(limits, SystemClock())
+        key = str(limits.share_as)
+        try:
+            assert (await one.swap(key, -1, None)).version == 0
+            first = await one.swap(key, 0, b"first")
+            assert (first.stored, first.version) == (True, 1)
+            late = await two.swap(key, 0, b"late")
+            assert (late.stored, late.version, late.value) == (False, 1, b"first")
+            second = await two.swap(key, 1, b"\x00\xffsecond")
+            assert (second.stored, second.version) == (True, 2)
+            seen = await one.swap(key, 1, None)
+            assert (seen.stored, seen.version, seen.value) == (False, 2, b"\x00\xffsecond")
+            assert (await one.swap(key, 2, None)).version == 2
+            for kept in (first, late, second, seen):
+                assert (kept.now is None) == (store == "sqlite")
+                assert kept.now is None or abs(kept.now - time.time()) < 60
+        finally:
+            await one.close()
+            await two.close()
+
+
+@pytest.mark.parametrize("store", ["sqlite", "redis", "postgresql"])
+async def test_swaps_at_the_same_moment_are_won_by_one(store, tmp_path):
+    async with place(store, tmp_path) as rate_limit:
+        limits = Limits.model_validate(rate_limit)
+        stores = [open_store(limits, SystemClock()) for _ in range(8)]
+        try:
+            for version in range(5):
+                outcomes = await asyncio.gather(*(each.swap(str(limits.share_as), version, b"x") for each in stores))
+                assert sum(kept.stored for kept in outcomes) == 1
+                assert {kept.version for kept in outcomes} == {version + 1}
+        finally:
+            await asyncio.gather(*(each.close() for each in stores))
+
+
+@pytest.mark.parametrize("address", ["redis://127.0.0.1:1/0", "postgresql://nobody@127.0.0.1:1/none"])
+async def test_a_store_that_is_not_there_stops_nobody(address, tmp_path):
+    server = Limited("sliding")
+    async with serving(server) as url:
+        order = {"limits": [f"{RATE}/s"], "shared": address}
+        notices = await process(url, order, 5)
+    assert len(server.accepted) == 5
+    assert len(notices) == 1
+    assert "1/4 of the limits" in notices[0]
