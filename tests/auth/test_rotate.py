@@ -51,6 +51,14 @@ def test_a_key_that_was_refused_is_the_last_resort() -> None:
     assert key(auth, following(auth, token, answer({}, 429, Retry_After="3600"), 1.0)) == "k1"
 
 
+def test_a_key_that_still_rests_is_not_fresh() -> None:
+    auth = build(2)
+    token = following(auth, following(auth, None, None), answer({}, 429, Retry_After="5"), 10.0)
+    assert auth.fresh(token, 10.0)
+    token = following(auth, token, answer({}, 429, Retry_After="50"), 11.0)
+    assert key(auth, token) == "k0" and not auth.fresh(token, 14.0) and auth.fresh(token, 15.0)
+
+
 def test_a_key_that_has_rested_is_used_again_in_turn() -> None:
     auth = build(2)
     token = following(auth, following(auth, None, None), answer({}, 429, Retry_After="5"))

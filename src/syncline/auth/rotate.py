@@ -42,6 +42,10 @@ class Rotate(Auth):
     def renewals(self) -> int:
         return len(self.auths) - 1
 
+    def fresh(self, token: Token, monotonic: float) -> bool:
+        """Whether the token's key has rested; one that is not fresh is the best there is."""
+        return bool(token.extra["rests"][token.extra["index"]] <= monotonic)
+
     def sign(self, request: Request, token: Token | None, now: datetime) -> Request:
         if token is None:
             raise TypeError("which key's turn it is stands in the token")

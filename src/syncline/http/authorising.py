@@ -43,6 +43,8 @@ def authorised(send: Send, rule: Authorising, clock: Clock) -> Send:
             if tokens is None or token is None:
                 break
             token = await tokens.renewed(token, response)
+            if response.status == TOO_MANY and not auth.fresh(token, clock.monotonic()):
+                return response  # every key is used up, and none of them wrong
             response = await send(auth.sign(request, token, clock.now()))
             if not auth.refused(response):
                 return response

@@ -62,12 +62,12 @@ class Connection(Part):
         default=(), description="Other hosts that get the credentials as well."
     )
     connections: int = Field(default=100, ge=1, description="Connections open at the same time.")
-    tls: Tls = Field(default=Tls(), description="Whom TLS connections trust.")
+    tls: Tls = Field(default_factory=Tls, description="Whom TLS connections trust.")
     proxy: ProxyText | None = Field(
         default=None,
         description="An HTTP proxy by reference, http://user:password@host:port; or environment, for HTTPS_PROXY and NO_PROXY.",
     )
-    caps: Caps = Field(default=Caps(), description="Where an API that does not come to an end is stopped.")
+    caps: Caps = Field(default_factory=Caps, description="Where an API that does not come to an end is stopped.")
     conditional_requests: bool = Field(
         default=False, description="Ask whether pages changed (ETag, Last-Modified), and pass over those that did not."
     )
@@ -100,6 +100,7 @@ class Connection(Part):
             memory = open_keeper(self.rate_limit, self.circuit_breaker, base, clock)
             stack.push_async_callback(memory.close)
             gate = Gate(memory, self.rate_limit, self.retry.max_wait, clock)
+            gate.one_quota = self.auth is None or self.auth.renewals == 1
             stack.push_async_callback(gate.close)
             rules = Rules(
                 retrying=Retrying(retry=self.retry, budget=RetryBudget(self.retry), chance=chance),

@@ -82,9 +82,12 @@ def counted(send: Send, gate: Gate, clock: Clock) -> Send:
             failed = True
             raise
         finally:
-            gate.leave(leave, response, failed=failed)
+            gate.leave(leave, gate.seen(response), failed=failed)
 
     return sending
+
+
+NO_HEADERS = Response.headers_of({})
 
 
 class Waiter(msgspec.Struct, eq=False):
@@ -116,6 +119,7 @@ class Gate:
         self.at_once = (
             max(1, min(MOST_AT_ONCE, int(min(rates, default=inf) * LEASE_SECONDS))) if rates else MOST_AT_ONCE
         )
+        self.one_quota = True
         self._lines: dict[int, deque[Waiter]] = {}
         self.answers: deque[Answered] = deque()
         self._telling: asyncio.Task[None] | None = None
@@ -125,6 +129,14 @@ class Gate:
     def lead(self) -> float:
         """Seconds by which a ticket may be for later than now."""
         return self._keeper.lead
+
+    def seen(self, response: Response | None) -> Response | None:
+        """What the limiter may learn from: where each key has a quota of its own, one that is used up says nothing of all."""
+        if response is None or self.one_quota:
+            return response
+        return msgspec.structs.replace(
+            response, headers=NO_HEADERS, status=200 if response.status == 429 else response.status
+        )
 
     async def enter(self, request: Request) -> Leave:
         """The leave to send. Raises DeferredError where the wait would be longer than allowed."""
