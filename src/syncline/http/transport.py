@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import SplitResult
 
+from syncline import __version__
 from syncline.errors import OriginError, RequestError
 from syncline.events import emit
 from syncline.http.cuts import notice_cut
@@ -24,14 +23,6 @@ from syncline.model import Clock, Request, Response, reveal
 
 DNS_CACHE = 60
 """Seconds for which the addresses of a name are kept."""
-
-
-@lru_cache(maxsize=1)
-def user_agent() -> str:
-    try:
-        return f"syncline/{version('syncline')}"
-    except PackageNotFoundError:
-        return "syncline"
 
 
 @asynccontextmanager
@@ -59,7 +50,7 @@ async def open_transport(wire: Wire, clock: Clock, policy: AddressPolicy | None 
         max_field_size=wire.header_size,
         max_line_size=wire.header_size,
         max_headers=wire.headers,
-        headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip, deflate", "Accept": "*/*"},
+        headers={"User-Agent": f"syncline/{__version__}", "Accept-Encoding": "gzip, deflate", "Accept": "*/*"},
     )
     # left to itself, aiohttp sends once more when a reused connection died: with an old signature, outside of limits and accounts
     session._retry_connection = False

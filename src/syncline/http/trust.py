@@ -115,8 +115,10 @@ class Trust:
     A client certificate is shown where `context` is told so, and nowhere else.
     """
 
-    def __init__(self, tls: Tls, certificate: Certificate | None, environment: Mapping[str, str] = os.environ) -> None:
-        self._tls, self._certificate = tls, certificate
+    def __init__(
+        self, tls: Tls | None, certificate: Certificate | None, environment: Mapping[str, str] = os.environ
+    ) -> None:
+        self._tls, self._certificate = tls or Tls(), certificate
         named = environment.get(INSECURE, "").split(",")
         self._exempt = frozenset(host for name in named if (host := name.strip().lower()))
         self._contexts: dict[tuple[bool, bool], ssl.SSLContext] = {}

@@ -26,7 +26,7 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes that each of them may have."""
     proxy: str | None = None
     """The proxy's address with its credentials, `environment`, or none."""
-    tls: Tls = Tls()
+    tls: Tls | None = None
     certificate: Certificate | None = None
     certified: Callable[[str], bool] = bool
     """Whether the certificate may be shown at an address."""
