@@ -151,6 +151,36 @@ async def test_s1_a_body_with_a_secret_stays_where_it_belongs(status: int, what:
     assert [request.url for request in web.sent] == ["https://api.test/login", "https://cdn.test/login"]
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ["https://evil.test/token", "https://api.test/token", "/elsewhere"])
+async def test_s19_a_token_endpoint_that_redirects_gets_no_second_request(status: int, location: str) -> None:
+    """Nobody but the configured token endpoint is shown the client's secret, not even where the API itself is trusted."""
+    web = Web({"https://login.test/token": answer(status, {"Location": location})})
+    auth = {
+        "kind": "oauth2", "grant": "client_credentials", "token_url": "https://login.test/token",
+        "client_id": "me", "client_secret": Secret("canary-4711"),
+    }  # fmt: skip
+    async with Connection(base_url="https://api.test", auth=auth, retry={"attempts": 1}).connect(
+        transport=web
+    ) as client:
+        with pytest.raises(RequestError):
+            await client.send(client.request("GET", "/x"))
+    assert {request.url for request in web.sent} == {"https://login.test/token"}
+
+
+@pytest.mark.parametrize("host", ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test", "[::ffff:8.8.8.8]"])
+async def test_s19_a_token_endpoint_without_tls_is_asked_on_this_machine_only(host: str) -> None:
+    auth = {
+        "kind": "oauth2", "grant": "client_credentials", "token_url": f"http://{host}/token",
+        "client_id": "me", "client_secret": Secret("canary-4711"),
+    }  # fmt: skip
+    web = Web()
+    with pytest.raises((RequestError, ValueError)):
+        async with Connection(base_url="https://api.test", auth=auth).connect(transport=web) as client:
+            await client.send(client.request("GET", "/x"))
+    assert web.sent == []
+
+
 NEVER = [
     "169.254.169.254", "169.254.170.2", "169.254.0.1", "fe80::1", "fe80::1%eth0", "febf::1",
     "::ffff:169.254.169.254", "::169.254.169.254", "64:ff9b::169.254.169.254", "64:ff9b:1::a9fe:a9fe",

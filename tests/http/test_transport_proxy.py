@@ -64,7 +64,7 @@ async def test_s5_a_proxy_cannot_pass_for_the_api(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_a_proxys_credentials_go_to_the_proxy_alone(tmp_path: Path, scheme: str) -> None:
+async def test_s6_a_proxys_credentials_go_to_the_proxy_alone(tmp_path: Path, scheme: str) -> None:
     authority = Authority(tmp_path)
     with tls_server(authority.issue("api.test")) as secure:
         async with raw_server(http(b"{}")) as plain:
@@ -118,7 +118,7 @@ async def test_s3_a_proxy_does_not_lead_a_public_api_to_private_addresses() -> N
         assert proxy.asked == []
 
 
-async def test_the_environment_is_followed_only_when_the_file_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_s6_the_environment_is_followed_only_when_the_file_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     async with raw_server(http(b"{}")) as server, small_proxy(server.address) as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://{proxy.address}")
@@ -164,7 +164,7 @@ def test_no_proxy_is_read_as_people_write_it(rules: str, address: str, direct: b
     assert always.of(urlsplit(address)), "what the file says is not overruled"
 
 
-def test_a_header_of_a_web_server_is_no_proxy() -> None:
+def test_s6_a_header_of_a_web_server_is_no_proxy() -> None:
     """httpoxy, CVE-2016-5385: under CGI a client's `Proxy:` header arrives as HTTP_PROXY."""
     assert Proxies("environment", {"HTTP_PROXY": "http://evil.test", "REQUEST_METHOD": "GET"}).hosts == frozenset()
     assert Proxies("environment", {"http_proxy": "http://p.test", "REQUEST_METHOD": "GET"}).hosts == {"p.test"}
@@ -179,7 +179,7 @@ def test_a_proxy_that_cannot_be_meant_is_told(text: str) -> None:
     assert CANARY not in caught.value.block()
 
 
-def test_a_password_of_a_proxy_does_not_stand_in_the_file() -> None:
+def test_s6_a_password_of_a_proxy_does_not_stand_in_the_file() -> None:
     with pytest.raises(ValueError, match="move the whole address to the environment") as caught:
         Connection.model_validate({"base_url": "https://api.test", "proxy": f"http://me:{CANARY}@proxy.test"})
     assert CANARY not in str(caught.value)

@@ -275,7 +275,7 @@ assert verified.cert_store_stats() == plain.cert_store_stats()
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", ["", "import aiohttp"])
-async def test_others_who_use_aiohttp_in_this_process_keep_their_tls(authority: Authority, first: str) -> None:
+async def test_s5_others_who_use_aiohttp_in_this_process_keep_their_tls(authority: Authority, first: str) -> None:
     with tls_server(authority.issue("127.0.0.1")) as server:
         script = SCRIPT.format(first=first, late=not first)
         found = await asyncio.to_thread(
@@ -285,7 +285,9 @@ async def test_others_who_use_aiohttp_in_this_process_keep_their_tls(authority: 
     assert found.stdout.split() == ["ClientConnectorCertificateError", "200"]
 
 
-def test_others_who_use_aiohttp_trust_whom_they_trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s5_others_who_use_aiohttp_trust_whom_they_trusted(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The authorities that come late are those of the system, or those that SSL_CERT_FILE names."""
     script = (
         "from syncline.http.trust import import_aiohttp; import_aiohttp(); from aiohttp import connector;"
