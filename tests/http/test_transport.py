@@ -74,8 +74,8 @@ async def test_the_environments_proxies_are_not_used(monkeypatch):
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(b'{"a": 1}')),
-        ("gzip", gzip.compress(b'{"a"') + gzip.compress(b": 1}") + b"\0" * 8),
+        ("gzip", gzip.compress(b'{"a": 1}', mtime=0)),
+        ("gzip", gzip.compress(b'{"a"', mtime=0) + gzip.compress(b": 1}", mtime=0) + b"\0" * 8),
         ("deflate", zlib.compress(b'{"a": 1}')),
         ("deflate", zlib.compress(b'{"a": 1}', wbits=-15)),
         ("identity", b'{"a": 1}'),
