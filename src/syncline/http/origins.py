@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -64,6 +65,7 @@ def check_url(url: str, what: str = "the address") -> SplitResult:
     return parts
 
 
+@lru_cache(maxsize=256)
 def _is_plain_host(host: str, place: str) -> bool:
     """Whether every parser and resolver takes the same from it: a name (RFC 952, 1123), or an address without a zone."""
     bracketed = place.startswith("[")

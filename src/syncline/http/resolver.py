@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -65,6 +66,8 @@ class AddressPolicy:
         if host in METADATA_NAMES:
             raise _refused(host, "a cloud's metadata service")
         found = [address for text in addresses if (address := _read(text)) is not None]
+        if not found:
+            return
         for address in found:
             if any(each.is_link_local or each in METADATA or each.is_multicast for each in _meant(address)):
                 raise _refused(host, "a link-local, metadata or multicast address")
@@ -106,6 +109,7 @@ def _plain(host: str) -> str:
     return host.lower().rstrip(".")
 
 
+@lru_cache(maxsize=256)
 def _read(text: str) -> Address | None:
     try:
         return ip_address(text.partition("%")[0])
