@@ -125,6 +125,8 @@ async def test_s6_the_environment_is_followed_only_when_the_file_says_so(monkeyp
         monkeypatch.delenv("NO_PROXY", raising=False)
         monkeypatch.delenv("no_proxy", raising=False)
         assert await get(server.address) == 200
+        error = await fails("http://api.invalid", TransportError)
+        assert error.what == "the name 'api.invalid' cannot be resolved"
         assert proxy.asked == []
         assert await get("http://api.test", proxy="environment") == 200
         assert proxy.asked == ["GET http://api.test/x"]
