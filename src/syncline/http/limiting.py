@@ -21,7 +21,7 @@ from syncline.resilience import GO, Concurrency, Hold, Limits, Load, Ticket, Tol
 WORTH_SAYING = 1.0
 MOST_AT_ONCE = 10
 LEASE_SECONDS = 0.02
-"""As many requests as the rate allows in this time are let through by one look at the memory."""
+"""As many requests as the rate allows in this time are let through by one look at a shared memory, ten at most."""
 TELL_WITHIN = 0.1
 """Seconds within which an answer is told to a shared memory that nobody asks meanwhile; a refusal is told at once."""
 LOOK_AGAIN = 0.25
@@ -115,14 +115,14 @@ class Gate:
         self.limiters = keeper.conduct.limiters
         adaptive = not rule.limits and not any(quota.limits for quota in rule.quotas)
         self.concurrency = Concurrency(rule.concurrency, adaptive=adaptive)
-        rates = [rate.amount / rate.per for rate in rule.limits]
-        self.at_once = (
-            max(1, min(MOST_AT_ONCE, int(min(rates, default=inf) * LEASE_SECONDS))) if rates else MOST_AT_ONCE
-        )
         self.one_quota = True
+        self.at_once = MOST_AT_ONCE
+        if rule.limits and not keeper.alone:
+            rate = min(rate.amount / rate.per for rate in rule.limits)
+            self.at_once = max(1, min(MOST_AT_ONCE, int(rate * LEASE_SECONDS)))
         self._lines: dict[int, deque[Waiter]] = {}
         self.answers: deque[Answered] = deque()
-        self._telling: asyncio.Task[None] | None = None
+        self._telling: set[asyncio.Task[None]] = set()
         self._answer = asyncio.Event()
 
     @property
@@ -174,14 +174,16 @@ class Gate:
         if isinstance(self._keeper, OwnKeeper):
             turn = Turn(self, deque())
             self._keeper.change_now(turn.step, turn.counts)
-        elif self._telling is None or refused:
-            self._telling = asyncio.create_task(self._tell(0.0 if refused else TELL_WITHIN))
+        elif refused or not self._telling:
+            task = asyncio.create_task(self._tell(0.0 if refused else TELL_WITHIN))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     async def close(self) -> None:
         """Tell what is still to be told."""
-        if self._telling is not None:
-            self._telling.cancel()
-            await asyncio.gather(self._telling, return_exceptions=True)
+        for task in self._telling:
+            task.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
         if self.answers:
             turn = Turn(self, deque())
             await self._keeper.change(turn.step, turn.counts)
@@ -189,7 +191,6 @@ class Gate:
     async def _tell(self, seconds: float) -> None:
         if seconds:
             await self._clock.sleep(seconds)
-        self._telling = None
         if self.answers:
             turn = Turn(self, deque())
             await self._keeper.change(turn.step, turn.counts)

@@ -125,14 +125,16 @@ class Limiter:
         path: str = "",
         sent: float | None = None,
         began: float | None = None,
+        late: float = 0.0,
     ) -> list[Told | str]:
         """The request's answer, or None where none came. Returns what was learned, for people.
 
-        `cost` was taken for it; it was really `sent` then, by somebody who `began` to send then.
+        `cost` was taken for it; it was really `sent` then, by somebody who `began` to send then; its answer took
+        `late` seconds longer than others.
         """
         own = self.standing
         for window in own.windows:
-            window.arrived(ticket, sent, now, began)
+            window.arrived(ticket, now, sent=sent, began=began, late=late)
         was_probe = ticket == own.probe
         if was_probe:
             own.probe = None
@@ -186,7 +188,7 @@ class Limiter:
         own.era_seconds = 0.0 if own.era_began is None else sent + wait - own.era_began
         tight = [window for window in (*own.windows, *own.policies.values()) if window.full]
         for window in tight:
-            window.widen()
+            window.widen(now)
         own.tight = bool(tight)
         own.told_why = not self.learn or response.status == 503 or bool(own.quotas)
         if own.guess and own.refusals == 1:

@@ -48,6 +48,7 @@ class Limiters:
         self._fits = [_pattern(part.path) for part in rule.quotas]
         self._costs: dict[str, float] = {}
         self._began: float | None = None
+        self._usual = inf  # seconds that an answer takes
 
     @property
     def standing(self) -> list[Standing]:
@@ -86,12 +87,12 @@ class Limiters:
     def answered(self, ticket: Ticket, response: Response | None, now: float, wall: datetime) -> list[Told | str]:
         """The request's answer, or None where none came. Returns what was learned, for people."""
         load, learned = ticket.load, list[Told | str]()
-        route = self._of(load)
+        route, late = self._of(load), self._lateness(now - ticket.sent)
         for place, (limiter, number) in enumerate(zip(route, ticket.numbers, strict=True)):
             # what the answer says belongs to the quota, and to the whole only where there is none
             heard = response if place == 0 else None
             learned += limiter.answered(
-                number, heard, now, wall, cost=load.cost, path=load.path, sent=ticket.sent, began=self._began
+                number, heard, now, wall, cost=load.cost, path=load.path, sent=ticket.sent, began=self._began, late=late
             )
         if load.like and response is not None and self.rule.cost is not None:
             self._remember(load, response, wall)
@@ -108,6 +109,11 @@ class Limiters:
 
     def _of(self, load: Load) -> list[Limiter]:
         return [self.all[load.quota], self.all[0]] if load.quota else self.all[:1]
+
+    def _lateness(self, seconds: float) -> float:
+        """By how much longer than the shortest of late this answer took."""
+        self._usual = max(min(self._usual * 1.001, seconds), 0.0)
+        return seconds - self._usual
 
     def _remember(self, load: Load, response: Response, wall: datetime) -> None:
         assert self.rule.cost is not None

@@ -11,11 +11,13 @@ import msgspec
 
 from syncline.model import Rate
 
-MARGIN = 0.009
-"""Share by which a window is longer here than there: requests do not all travel equally fast."""
+MARGIN = 0.007
+"""Share by which a window is longer here than there: requests do not all travel equally fast. Waking up late adds to it."""
 FIRST_DELAY = 0.25
 """Share of the window by which a request of the first window may arrive late, because it opens its connection."""
 WIDEST_MARGIN = 0.05
+CALM = 60
+"""After so many windows without a refusal a wider margin is halved again."""
 LONGEST_MARGIN = 1.0
 MOST_ENTRIES = 1_000
 USUAL = (1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 86_400.0)
@@ -47,6 +49,7 @@ class SlidingLog(msgspec.Struct, tag="log"):
     entries: list[Entry] = []
     used: float = 0.0
     began: float | None = None
+    widened: float = 0.0
 
     def ready_in(self, now: float, cost: float = 1.0) -> float:
         """Seconds until `cost` more may be sent; 0 for at once. What costs more than the whole window waits for all of it."""
@@ -65,6 +68,8 @@ class SlidingLog(msgspec.Struct, tag="log"):
     def take(self, now: float, ticket: int, cost: float = 1.0) -> None:
         if self.began is None:
             self.began = now
+        if self.margin > MARGIN and now - self.widened > CALM * self.rate.per:
+            self.margin, self.widened = max(self.margin / 2, MARGIN), now
         self.used += cost
         entries = self.entries
         if entries and now - entries[-1].first < self.rate.per / MOST_ENTRIES:
@@ -73,10 +78,11 @@ class SlidingLog(msgspec.Struct, tag="log"):
         else:
             entries.append(Entry(now, now, cost, ticket))
 
-    def arrived(self, ticket: int, sent: float | None, answered: float, began: float | None) -> None:
+    def arrived(self, ticket: int, answered: float, *, sent: float | None, began: float | None, late: float) -> None:
         """Count a request from when it was really sent; one of its process's first window from its answer, within bounds.
 
-        Many connections opened at once take their time; without this, the second window's requests come too early.
+        Many connections opened at once take their time; without this, the second window's requests come too early. Where the
+        server was seen to count differently, an answer that was `late`, compared with others, stands for a request that was.
         """
         entry = self._entry(ticket)
         if entry is None:
@@ -85,6 +91,8 @@ class SlidingLog(msgspec.Struct, tag="log"):
         moment = entry.first if sent is None else sent
         if began is not None and moment <= began + self.rate.per:
             moment = answered
+        elif self.margin > MARGIN:
+            moment += min(late, (self.margin - MARGIN) * self.rate.per, LONGEST_MARGIN)
         entry.last = max(entry.last, min(moment, entry.first + FIRST_DELAY * self.rate.per))
 
     def correct(self, ticket: int, difference: float) -> None:
@@ -99,9 +107,9 @@ class SlidingLog(msgspec.Struct, tag="log"):
         """Whether it is (nearly) used up, so that a refusal now is a matter of timing, not of a wrong rate."""
         return self.used * 10 >= self.rate.amount * 8
 
-    def widen(self) -> None:
-        """The server counted differently: keep further away from its edge."""
-        self.margin = min(self.margin * 2, WIDEST_MARGIN)
+    def widen(self, now: float) -> None:
+        """The server counted differently: keep further away from its edge for a while."""
+        self.margin, self.widened = min(self.margin * 2, WIDEST_MARGIN), now
 
     def _entry(self, ticket: int) -> Entry | None:
         index = bisect_right(self.entries, ticket, key=lambda entry: entry.ticket) - 1
@@ -144,7 +152,7 @@ class Bucket(msgspec.Struct, tag="bucket"):
     def take(self, now: float, ticket: int, cost: float = 1.0) -> None:
         self.full_at = (now if self.full_at is None else max(self.full_at, now)) + cost * self._interval
 
-    def arrived(self, ticket: int, sent: float | None, answered: float, began: float | None) -> None:
+    def arrived(self, ticket: int, answered: float, *, sent: float | None, began: float | None, late: float) -> None:
         """Evenly spaced requests need no correction."""
 
     def correct(self, ticket: int, difference: float) -> None:
@@ -155,7 +163,7 @@ class Bucket(msgspec.Struct, tag="bucket"):
     def full(self) -> bool:
         return True
 
-    def widen(self) -> None:
+    def widen(self, now: float) -> None:
         self.margin = min(self.margin * 2, WIDEST_MARGIN)
 
 
