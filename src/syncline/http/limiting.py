@@ -116,10 +116,10 @@ class Gate:
         adaptive = not rule.limits and not any(quota.limits for quota in rule.quotas)
         self.concurrency = Concurrency(rule.concurrency, adaptive=adaptive)
         self.one_quota = True
-        self.at_once = MOST_AT_ONCE
-        if rule.limits and not keeper.alone:
-            rate = min(rate.amount / rate.per for rate in rule.limits)
-            self.at_once = max(1, min(MOST_AT_ONCE, int(rate * LEASE_SECONDS)))
+        self.at_once = 1
+        if not keeper.alone:
+            rate = min((rate.amount / rate.per for rate in rule.limits), default=inf)
+            self.at_once = int(max(1.0, min(MOST_AT_ONCE, rate * LEASE_SECONDS)))
         self._lines: dict[int, deque[Waiter]] = {}
         self.answers: deque[Answered] = deque()
         self._telling: set[asyncio.Task[None]] = set()

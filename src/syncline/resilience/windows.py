@@ -39,9 +39,9 @@ class Entry(msgspec.Struct, array_like=True):
 
 
 class SlidingLog(msgspec.Struct, tag="log"):
-    """At most `amount` units in any `per` seconds; requests within a thousandth of it are counted together, at their last time.
+    """At most `amount` units in any `per` seconds, exactly; beyond a thousand entries neighbours are counted at their later time.
 
-    The sliding log draws no refusal from fixed windows, sliding windows and token buckets alike, and uses the whole rate.
+    The exact log draws no refusal from fixed windows, sliding windows and token buckets alike, and uses the whole rate.
     """
 
     rate: Rate
@@ -72,7 +72,8 @@ class SlidingLog(msgspec.Struct, tag="log"):
             self.margin, self.widened = max(self.margin / 2, MARGIN), now
         self.used += cost
         entries = self.entries
-        if entries and now - entries[-1].first < self.rate.per / MOST_ENTRIES:
+        together = self.rate.per / MOST_ENTRIES if len(entries) >= MOST_ENTRIES else 0.0
+        if entries and now - entries[-1].first <= together:
             entries[-1].last = max(now, entries[-1].last)
             entries[-1].units += cost
         else:
