@@ -95,8 +95,8 @@ text {{ font: 14px system-ui, sans-serif; fill: #24292f }} .title {{ font-weight
 
 PAGE = """# Limits
 
-An API allows so many requests in so much time. Syncline uses nearly all of that and is refused as little as possible: it counts in the
-way that suits every server, keeps 0.7 % away from the edge, and lets every process and machine look at one count.
+An API allows so many requests in so much time. Syncline uses nearly all of that and is refused as little as possible: it
+counts in the way that suits every server, keeps 0.7 % away from the edge, and lets every process and machine look at one count.
 `docs/how-to/requests.md` tells how to write limits down; this page tells how well they are kept.
 
 ![Share of the allowed rate used, and refusals](limits/sliding-window.svg)

@@ -21,7 +21,7 @@ async def syncline(order: Order) -> None:
 
     limits: dict[str, Any] = {"limits": [f"{order['rate']}/s"]}
     if order["processes"] > 1:
-        limits |= {"shared": order["place"], "share_as": "bench"}
+        limits |= {"shared": order["place"]}
     # the same connections for everybody, none of them waited for
     async with Connection(base_url=order["url"], rate_limit=limits, retry={"attempts": 100}).connect() as client:
 
