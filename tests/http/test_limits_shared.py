@@ -11,7 +11,7 @@ import pytest
 from syncline.errors import CircuitOpenError
 from syncline.events import Event, Noticed, listening
 from syncline.http import Connection, shared_keeper
-from syncline.http.shared_keeper import Kept
+from syncline.http.shared_store import Kept
 from syncline.model import Request, Response
 from tests.http.servers import LimitedServer, answer, fixed_window, sliding_window, token_bucket
 from tests.http.test_limits import KINDS, share_used, told

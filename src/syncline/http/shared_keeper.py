@@ -9,49 +9,23 @@ import random
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
-
-import msgspec
 
 from syncline.errors import PlanError
 from syncline.events import Noticed, emit
 from syncline.http.keeping import Conduct, Keeper, OwnKeeper, Step
+from syncline.http.shared_store import STORE_SECONDS, Kept, SharedStore
 from syncline.model import Clock, origin_of, reveal
 from syncline.resilience import CircuitBreaker, Limits
 
 DEFAULT_FILE = Path(".syncline/limits.db")
 PROBE_PATIENCE = 60.0
 """Seconds after which a probe is given up whose process may have died."""
-STORE_SECONDS = 1.0
-"""The longest that a store is waited for before it counts as down."""
 TRY_AGAIN = 5.0
 MEMBER_SECONDS = 60.0
 UNKNOWN_MEMBERS = 4
 """Among how many the limit is divided where the store was never reached."""
 BETTER_CLOCK = 60.0
 LONGEST_LEAD = 0.02
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """What a store has under a key: its version (0: nothing yet), and the store's own time as an epoch, where it has one."""
-
-    stored: bool
-    version: int
-    value: bytes | None
-    now: float | None
-
-
-class SharedStore(Protocol):
-    """Compare and swap, and nothing else. Raises OSError, or whatever its library raises, when it is down."""
-
-    async def swap(self, key: str, known: int, value: bytes | None) -> Kept:
-        """Put `value` in the place of version `known`, or only look (None).
-
-        What is there afterwards; its value may be left out where the version is still `known`.
-        """
-        ...
-
-    async def close(self) -> None: ...
 
 
 class SharedKeeper:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from syncline.errors import PlanError
-from syncline.http.shared_keeper import STORE_SECONDS, Kept
+from syncline.http.shared_store import STORE_SECONDS, Kept
 
 PREFIX = "syncline:limits:"
 KEEP_SECONDS = 2 * 86_400

@@ -7,7 +7,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from syncline.http.shared_keeper import STORE_SECONDS, Kept
+from syncline.http.shared_store import STORE_SECONDS, Kept
 from syncline.model import Clock
 
 TABLE = (
