@@ -108,6 +108,12 @@ class SchemaChanged(Event, frozen=True, kw_only=True):
     change: str
 
 
+class Reached(Event, frozen=True, kw_only=True):
+    """The record's way has come to this station; for rehearsals and crash tests, which may end the process here."""
+
+    station: str
+
+
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """What an event belongs to; `run_id` is the correlation id of everything that a run does."""
 

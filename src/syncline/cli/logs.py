@@ -16,7 +16,7 @@ from syncline.secrets import Redactor, redactor
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
-_DEBUG = (events.RequestSent, events.PageRead, events.BatchWritten, events.LimitLearned)
+_DEBUG = (events.RequestSent, events.PageRead, events.BatchWritten, events.LimitLearned, events.Reached)
 _WARNING = (events.RetryScheduled, events.CircuitChanged, events.Noticed)
 
 EventDict = MutableMapping[str, Any]
