@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from syncline.auth import Certificate
 from syncline.cli.doctor import CHECKS, Finding, credentials, machine, network, storage
 from syncline.cli.verbs.doctor import examine
+from syncline.databases.sqlite import SqliteDatabase
 from syncline.engine.tokens import TokenStatus
 from syncline.http.trust import Tls
 from syncline.model import Secret, SystemClock
@@ -417,7 +418,7 @@ class TestStorage:
         assert found["rejects"].level == "skip"
 
     async def test_what_the_state_tells(self, file: Path) -> None:
-        with closing(sqlite3.connect(file.parent / "plain.db", isolation_level=None)) as database:
+        with closing(SqliteDatabase.open(file.parent / "plain.db")) as database:
             prepare(database)
             Ledger(database).acquire("plain", Owner.current("now"), datetime.now(UTC), 60.0)
         found = await checked(file)

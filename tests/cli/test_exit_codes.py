@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from syncline.databases.sqlite import SqliteDatabase
 from syncline.state import Owner
 from syncline.state.ledger import Ledger
 from syncline.state.schema import prepare
@@ -136,7 +137,7 @@ def test_u18_7_destination(tmp_path: Path, shop: ShopProcess) -> None:
 
 
 def test_u18_75_another_runner_holds_it(folder: Path) -> None:
-    database = sqlite3.connect(folder / "shop.db", isolation_level=None)
+    database = SqliteDatabase.open(folder / "shop.db")
     prepare(database)
     Ledger(database).acquire("shop-orders", Owner.current("elsewhere"), datetime.now(UTC), 60.0)
     database.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from syncline.destinations import Destination, File, Sink, Sql, Target, Writer
-from syncline.model import Batch, Checkpoint
+from syncline.model import Batch, Checkpoint, decode_json
 from syncline.state import Lease, Owner
 from tests.support.clock import SimulatedClock
+from tests.support.services import need_postgresql
 
 KEY = "shop.orders"
 
@@ -21,8 +23,17 @@ KEY = "shop.orders"
 class Bench:
     """One destination under test: how to open it, and what is visible in it."""
 
-    def __init__(self, folder: Path, destination: Destination, read: Callable[[], list[dict[str, Any]]]) -> None:
-        self.folder, self.destination, self.read = folder, destination, read
+    def __init__(
+        self,
+        folder: Path,
+        destination: Destination,
+        read: Callable[[], list[dict[str, Any]]],
+        drop: Callable[[], None] = lambda: None,
+        *,
+        holds_nul: bool = True,
+    ) -> None:
+        self.holds_nul = holds_nul
+        self.folder, self.destination, self.read, self.drop = folder, destination, read, drop
         self.clock = SimulatedClock()
 
     @asynccontextmanager
@@ -71,7 +82,38 @@ def jsonl_bench(folder: Path) -> Bench:
     return Bench(folder, File(path=str(folder / "out")), read)
 
 
-MAKERS = {"sqlite": sqlite_bench, "jsonl": jsonl_bench}
+def postgresql_bench(folder: Path) -> Bench:
+    """A schema of its own, named after the folder."""
+    import psycopg
+
+    name = schema_of(folder)
+    base = need_postgresql()
+    with psycopg.connect(base, autocommit=True) as connection:
+        connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
+    url = f"{base}?options=-csearch_path%3D{name}"
+
+    def read() -> list[dict[str, Any]]:
+        with psycopg.connect(url, row_factory=psycopg.rows.dict_row, autocommit=True) as connection:
+            psycopg.types.json.set_json_loads(decode_json, connection)
+            try:
+                rows = connection.execute('SELECT * FROM "orders" ORDER BY ctid').fetchall()
+            except psycopg.errors.UndefinedTable:
+                return []
+        return rows
+
+    def drop() -> None:
+        with psycopg.connect(base, autocommit=True) as connection:
+            connection.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
+
+    return Bench(folder, Sql(url=url), read, drop, holds_nul=False)
+
+
+def schema_of(folder: Path) -> str:
+    """A name that no other test uses at the same time, the same in every process that works on the folder."""
+    return "syncline_" + hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+
+
+MAKERS = {"sqlite": sqlite_bench, "postgresql": postgresql_bench, "jsonl": jsonl_bench}
 
 
 def batch(*ids: int, text: str = "t") -> Batch:

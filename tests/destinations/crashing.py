@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from syncline.destinations import jsonl_sink
-from syncline.destinations.sqlite_rows import Rows
-from syncline.destinations.sqlite_sink import SqliteWriter
+from syncline.destinations.sql.rows import Rows
+from syncline.destinations.sql.sink import SqlWriter
 from syncline.model import SystemClock
 from syncline.state import Owner
 from syncline.state.ledger import Ledger
@@ -26,8 +26,8 @@ PAGES, SIZE = 10, 20
 POINTS: dict[str, tuple[Any, str, bool]] = {  # owner, function, die after it (or before)
     "before rows": (Rows, "put", False),
     "after rows": (Rows, "put", True),
-    "before swap": (SqliteWriter, "_swap", False),
-    "after swap": (SqliteWriter, "_swap", True),
+    "before swap": (SqlWriter, "_swap", False),
+    "after swap": (SqlWriter, "_swap", True),
     "before append": (jsonl_sink.PassFile, "append", False),
     "after append": (jsonl_sink.PassFile, "append", True),
     "before publish": (jsonl_sink.PassFile, "publish", False),

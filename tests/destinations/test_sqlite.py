@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from syncline.databases.sqlite import SqliteDatabase
 from syncline.destinations import Sql, Target
-from syncline.destinations.sqlite_rows import Rows, Unfit
-from syncline.destinations.sqlite_sink import SqliteSink
-from syncline.destinations.sqlite_table import load_table
+from syncline.destinations.sql.rows import Rows, Unfit
+from syncline.destinations.sql.sink import SqlSink
+from syncline.destinations.sql.sqlite import SqliteTables
 from syncline.destinations.values import restore
 from syncline.errors import PlanError, WriteError
 from syncline.events import Event, SchemaChanged, Scope, listening
@@ -225,7 +226,7 @@ async def test_two_streams_may_share_a_table(bench: Bench):
 
 async def test_r4_rows_and_checkpoint_are_one_transaction(bench: Bench):
     async with bench.sink() as sink:
-        assert isinstance(sink, SqliteSink)
+        assert isinstance(sink, SqlSink)
         lease = await bench.lease(sink)
         writer = await bench.begin(sink, "append", lease=lease)
         await writer.write(Batch(columns=("id",), rows=[(1,)]), [], at(1), lease)
@@ -244,7 +245,7 @@ async def test_r29_a_full_disk_is_exit_7_and_the_run_resumes(bench: Bench):
         lease = await bench.lease(sink)
         writer = await bench.begin(sink, "append", lease=lease)
         await writer.write(Batch(columns=("id", "t"), rows=[(-1, "first")]), [], at(1), lease)
-        connection = sink._connection  # type: ignore[attr-defined]
+        connection = sink._database  # type: ignore[attr-defined]
         lane = sink._lane  # type: ignore[attr-defined]
         await lane.run(connection.execute, "PRAGMA max_page_count = 60")
         with pytest.raises(WriteError, match="no room") as caught:
@@ -269,7 +270,7 @@ async def test_a_locked_or_damaged_database_is_explained(bench: Bench, monkeypat
     assert caught.value.exit_code == 7  # type: ignore[attr-defined]
     (bench.folder / "shop.db").unlink()
     await put(bench, ("id",), (1,))
-    monkeypatch.setattr("syncline.state.sqlite.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("syncline.databases.sqlite.BUSY_SECONDS", 0.05)
     other = sqlite3.connect(bench.folder / "shop.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Exception, match="locked by another program"):
@@ -283,7 +284,7 @@ async def test_a_locked_or_damaged_database_is_explained(bench: Bench, monkeypat
         ("sqlite:///:memory:", "in memory"),
         ("sqlite://", "in memory"),
         ("sqlite://shop.db", "three slashes"),
-        ("postgresql://user:pa55word@host/db", "SQLite only"),
+        ("postgrse://user:pa55word@host/db", "no database behind 'postgrse'.*"),
         ("shop.db", "not a URL"),
         ("sqlite:///a.db?mode=ro", "no options"),
     ],
@@ -332,27 +333,28 @@ same = {bool: "boolean", int: "integer", Decimal: "decimal", float: "float", str
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(scalars, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_r34_r35_whatever_comes_is_exact_or_rejected_with_its_path(pages: list[list[Any]]):
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    rows = Rows(connection, "t", ("id",))
+    database = SqliteDatabase.open(":memory:")
+    connection = database.connection
+    rows = Rows(SqliteTables(database), "t", ("id",))
     expected: dict[int, Any] = {}
     number = 0
     for page in pages:
         batch = Batch(columns=("id", "v"), rows=[(number + index, value) for index, value in enumerate(page)])
         connection.execute("BEGIN")
         try:
-            outcome = rows.put(batch)
+            outcome = rows.put(rows.ready(batch))
         except Unfit:
             connection.execute("ROLLBACK")
             rows.forget()
             connection.execute("BEGIN")
-            outcome = rows.put_carefully(batch)
+            outcome = rows.put_carefully(rows.ready_carefully(batch))
         connection.execute("COMMIT")
         refused = {refusal.row for refusal in outcome.refusals}
         assert all(refusal.path == "v" and refusal.reason for refusal in outcome.refusals)
         assert outcome.written + outcome.unchanged + len(refused) == len(page)
         expected |= {number + index: value for index, value in enumerate(page) if index not in refused}
         number += len(page)
-    table = load_table(connection, "t")
+    table = SqliteTables(database).load("t")
     stored = dict(connection.execute("SELECT id, v FROM t").fetchall()) if table.exists else {}
     connection.close()
     assert stored.keys() == expected.keys()

@@ -17,7 +17,7 @@ from syncline.errors import LeaseError, StateError
 from syncline.model import Checkpoint, Rejected, decode_json
 from syncline.state import Owner
 from syncline.state.exact import to_json
-from syncline.state.store import SqliteStateStore, open_state
+from syncline.state.store import SqlStateStore, open_state
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 KEY = "shop.orders"
@@ -29,7 +29,7 @@ def later(seconds: float) -> datetime:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStateStore]:
+async def store(tmp_path: Path) -> AsyncIterator[SqlStateStore]:
     async with open_state(tmp_path / ".syncline" / "state.db") as store:
         yield store
 
@@ -42,7 +42,7 @@ def shell(tmp_path: Path, statement: str) -> list[Any]:
         connection.close()
 
 
-async def test_r25_the_cursor_is_kept_as_the_source_spelled_it(store: SqliteStateStore, tmp_path: Path):
+async def test_r25_the_cursor_is_kept_as_the_source_spelled_it(store: SqlStateStore, tmp_path: Path):
     lease = await store.acquire(KEY, Owner.current("r1"), NOW, 60)
     for cursor, shown in (
         ("2026-01-01T00:00:00.000000123+02:00", "2026-01-01T00:00:00.000000123+02:00"),
@@ -60,7 +60,7 @@ async def test_r25_the_cursor_is_kept_as_the_source_spelled_it(store: SqliteStat
         assert shell(tmp_path, "SELECT last_cursor FROM sync_state") == [(shown,)]
 
 
-async def test_anybody_can_read_the_six_columns(store: SqliteStateStore, tmp_path: Path):
+async def test_anybody_can_read_the_six_columns(store: SqlStateStore, tmp_path: Path):
     six = "SELECT integration, last_cursor, last_sync_at, items_synced, status, error FROM sync_state"
     lease = await store.acquire(KEY, Owner.current("r1"), NOW, 60)
     assert shell(tmp_path, six) == [(KEY, None, None, 0, "running", None)]
@@ -79,13 +79,13 @@ async def test_anybody_can_read_the_six_columns(store: SqliteStateStore, tmp_pat
     assert [s.key for s in await store.all()] == [KEY]
 
 
-async def test_a_stream_that_never_ran_has_an_empty_state(store: SqliteStateStore):
+async def test_a_stream_that_never_ran_has_an_empty_state(store: SqlStateStore):
     state = await store.load("nobody")
     assert (state.checkpoint, state.status, state.items_synced) == (Checkpoint(), "idle", 0)
     assert await store.all() == []
 
 
-async def test_r31_the_second_runner_is_told_who_holds_it(store: SqliteStateStore):
+async def test_r31_the_second_runner_is_told_who_holds_it(store: SqlStateStore):
     await store.acquire(KEY, Owner.current("r1"), NOW, 60)
     with pytest.raises(LeaseError) as caught:
         await store.acquire(KEY, ELSEWHERE, later(59), 60)
@@ -95,7 +95,7 @@ async def test_r31_the_second_runner_is_told_who_holds_it(store: SqliteStateStor
     assert caught.value.hint
 
 
-async def test_r31_an_expired_lease_is_taken_over_and_its_holder_fenced_out(store: SqliteStateStore):
+async def test_r31_an_expired_lease_is_taken_over_and_its_holder_fenced_out(store: SqlStateStore):
     old = await store.acquire(KEY, ELSEWHERE, NOW, 60)
     await store.renew(old, later(30), 60)
     with pytest.raises(LeaseError):
@@ -117,7 +117,7 @@ async def test_r31_an_expired_lease_is_taken_over_and_its_holder_fenced_out(stor
     assert await store.dead_letters.list() == []
 
 
-async def test_a_released_lease_is_no_lease(store: SqliteStateStore):
+async def test_a_released_lease_is_no_lease(store: SqlStateStore):
     lease = await store.acquire(KEY, ELSEWHERE, NOW, 60)
     await store.release(lease, "idle")
     with pytest.raises(LeaseError):
@@ -125,7 +125,7 @@ async def test_a_released_lease_is_no_lease(store: SqliteStateStore):
     assert (await store.acquire(KEY, ELSEWHERE, NOW, 60)).fence == 2
 
 
-async def test_reset_and_rewind(store: SqliteStateStore):
+async def test_reset_and_rewind(store: SqlStateStore):
     lease = await store.acquire(KEY, ELSEWHERE, NOW, 60)
     await store.commit(lease, Checkpoint(cursor="c", resume={"page": 3}), now=NOW, written=9)
     for attempt in (store.reset(KEY, NOW), store.rewind(KEY, "b", NOW)):
@@ -149,7 +149,7 @@ async def test_reset_and_rewind(store: SqliteStateStore):
         await store.reset("nobody", NOW)
 
 
-async def test_runs_are_listed_newest_first(store: SqliteStateStore):
+async def test_runs_are_listed_newest_first(store: SqlStateStore):
     for number in range(3):
         await store.runs.start(f"r{number}", "shop", later(number))
     await store.runs.finish("r1", "done", {"read": 3, "price": Decimal("1.10")}, later(9))
@@ -164,7 +164,7 @@ async def test_runs_are_listed_newest_first(store: SqliteStateStore):
     assert await store.runs.list("other") == []
 
 
-async def test_r28_dead_letters_are_kept_exactly(store: SqliteStateStore):
+async def test_r28_dead_letters_are_kept_exactly(store: SqlStateStore):
     record = {"n": 2**80, "d": Decimal("1.10"), "t": "a\0b", "s": ["\ud83d", {"\udc00": None}], "u": "é🦜"}
     await store.dead_letters.add(KEY, "r1", [Rejected(path="s[0]", reason="bad \ud800", record=record)], NOW)
     await store.dead_letters.add("shop.other", "r1", [Rejected(path="", reason="x", record=None)], NOW)
@@ -209,13 +209,13 @@ async def test_looking_creates_nothing(tmp_path: Path):
     assert (tmp_path / "mine.db").read_bytes() == before
 
 
-async def test_the_file_is_for_its_owner_alone(store: SqliteStateStore, tmp_path: Path):
+async def test_the_file_is_for_its_owner_alone(store: SqlStateStore, tmp_path: Path):
     folder = tmp_path / ".syncline"
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "state.db").stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_newer_version_is_not_touched(store: SqliteStateStore, tmp_path: Path):
+async def test_a_newer_version_is_not_touched(store: SqlStateStore, tmp_path: Path):
     shell(tmp_path, "UPDATE syncline_version SET version = 99")
     with pytest.raises(StateError, match="version 99") as caught:
         async with open_state(tmp_path / ".syncline" / "state.db"):
@@ -224,7 +224,7 @@ async def test_a_newer_version_is_not_touched(store: SqliteStateStore, tmp_path:
     assert "upgrade" in (caught.value.hint or "")
 
 
-async def test_damage_is_a_state_error(store: SqliteStateStore, tmp_path: Path):
+async def test_damage_is_a_state_error(store: SqlStateStore, tmp_path: Path):
     await store.acquire(KEY, ELSEWHERE, NOW, 60)
     shell(tmp_path, "UPDATE sync_state SET checkpoint = '{broken'")
     with pytest.raises(StateError, match="cannot be read"):
@@ -240,7 +240,7 @@ async def test_damage_is_a_state_error(store: SqliteStateStore, tmp_path: Path):
 
 
 async def test_a_locked_store_is_explained_and_reading_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("syncline.state.sqlite.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("syncline.databases.sqlite.BUSY_SECONDS", 0.05)
     path = tmp_path / ".syncline" / "state.db"
     async with open_state(path) as store:
         await store.acquire(KEY, ELSEWHERE, NOW, 60)
@@ -253,9 +253,9 @@ async def test_a_locked_store_is_explained_and_reading_goes_on(tmp_path: Path, m
         other.close()
 
 
-async def test_r29_a_full_disk_is_a_state_error(store: SqliteStateStore):
+async def test_r29_a_full_disk_is_a_state_error(store: SqlStateStore):
     lease = await store.acquire(KEY, ELSEWHERE, NOW, 60)
-    await store._lane.run(store._connection.execute, "PRAGMA max_page_count = 12")
+    await store.patience.call(lambda: store._database.execute("PRAGMA max_page_count = 12"))
     big = [Rejected(path="", reason="", record="x" * 100_000)]
     with pytest.raises(StateError, match="no room left") as caught:
         await store.commit(lease, Checkpoint(cursor="c"), now=NOW, rejected=big)

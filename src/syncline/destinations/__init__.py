@@ -3,6 +3,7 @@
 from syncline.destinations.destination import (
     Destination,
     DestinationField,
+    Sample,
     SchemaPolicy,
     Sink,
     Target,
@@ -17,6 +18,7 @@ __all__ = [
     "Destination",
     "DestinationField",
     "File",
+    "Sample",
     "SchemaPolicy",
     "Sink",
     "Sql",

@@ -32,8 +32,20 @@ class Target(Part):
     )
 
 
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One row that would change: what of it is there, and what would be."""
+
+    what: Literal["insert", "update", "delete"]
+    key: tuple[Any, ...] = ()
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """What writing a batch would do: the statements that change the schema, and the rows by what would become of them."""
+    """What writing a batch would do: the statements that change the schema, and the rows by what would become of them.
+
+    `samples` are the first few of each kind of change.
+    """
 
     exists: bool
     statements: tuple[str, ...] = ()
@@ -41,6 +53,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     updates: int = 0
     unchanged: int = 0
     rejected: tuple[Rejected, ...] = ()
+    samples: tuple[Sample, ...] = ()
 
 
 class Writer(Protocol):
@@ -71,6 +84,9 @@ class Writer(Protocol):
 
 class Sink(Protocol):
     """An open destination."""
+
+    batch_rows: int
+    """Rows that are best written together."""
 
     @property
     def state(self) -> StateStore: ...

@@ -8,17 +8,18 @@ repeated, so a crash in between is made good at the next start.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from syncline.databases import Lane
+from syncline.databases.sqlite import explain
 from syncline.destinations.destination import SchemaPolicy, Target, note_of, with_note
 from syncline.destinations.values import misfit
 from syncline.errors import PlanError, WriteError
 from syncline.model import Batch, Checkpoint, Clock, Rejected, Written, encode_json
-from syncline.state import Lane, Lease, StateStore
-from syncline.state.sqlite import explained
+from syncline.state import Lease, StateStore
 from syncline.state.store import open_state
 
 COPY_BYTES = 1 << 20
@@ -29,6 +30,8 @@ Place = Callable[[str, Target, str], Path]
 
 class JsonlSink:
     """A folder of files, and the state beside it."""
+
+    batch_rows = 2_000
 
     def __init__(self, root: Path, place: Place, state: StateStore, lane: Lane, clock: Clock) -> None:
         self.state = state
@@ -118,7 +121,7 @@ class PassFile:
 
     def begin(self, note: dict[str, Any], *, fresh: bool) -> None:
         """Publish what an earlier pass completed; take up what it left unfinished, or throw it away."""
-        with explained(self._final, WriteError):
+        with _explained(self._final):
             if "final" in note:
                 _publish(self._path(note["part"]), self._path(note["final"]))
             elif "part" in note and not fresh:
@@ -129,7 +132,7 @@ class PassFile:
 
     def append(self, lines: Sequence[bytes]) -> int:
         """Write behind the committed length, durably; returns the new length in bytes."""
-        with explained(self._final, WriteError):
+        with _explained(self._final):
             if not lines:
                 return self._length
             file = self._open()
@@ -148,7 +151,7 @@ class PassFile:
 
     def complete(self) -> dict[str, Any] | None:
         """Cut what was never committed; returns what must be committed before the file is published."""
-        with explained(self._final, WriteError):
+        with _explained(self._final):
             if self._file is None and not self._empty:
                 return None
             file = self._open()
@@ -159,7 +162,7 @@ class PassFile:
 
     def publish(self) -> None:
         self.close()
-        with explained(self._final, WriteError):
+        with _explained(self._final):
             _publish(self._part, self._final)
 
     def close(self) -> None:
@@ -207,6 +210,14 @@ class PassFile:
         if ".." in path.relative_to(self._root).parts:
             raise PlanError("the checkpoint names a file outside of the destination", hint="`syncline state reset` it")
         return path
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise explain(problem, path, WriteError) from problem
 
 
 def lines_of(batch: Batch, records: Sequence[Any] | None) -> tuple[list[bytes], list[Rejected]]:

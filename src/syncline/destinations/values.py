@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -63,6 +63,18 @@ def logical_of(kinds: Iterable[type]) -> Logical | None:
         if kind is not NONE and needed is not None:
             needed = join(needed, LOGICAL[kind]) if kind in LOGICAL else None
     return needed
+
+
+def needed_for(kinds: Collection[type], values: Iterable[Any]) -> Logical | None:
+    """As `logical_of`, where integers beyond 64 bits need a column of decimals."""
+    needed = logical_of(kinds)
+    if needed is not None and int in kinds and not all(in_64_bits(value) for value in values):
+        return join(needed, "decimal")
+    return needed
+
+
+def in_64_bits(value: Any) -> bool:
+    return not isinstance(value, int) or MIN_INTEGER <= value <= MAX_INTEGER
 
 
 def spell(value: Any) -> str:
@@ -149,10 +161,10 @@ def widen(stored: Any, before: Logical, after: Logical) -> Any:
     return spell(value)
 
 
-def misfit(value: Any, column: Logical | None, *, numeric: bool = False) -> str | None:
+def misfit(value: Any, column: Logical | None, *, lossy: bool = False) -> str | None:
     """Why this value cannot be kept exactly in such a column; None where it can. `column=None` asks for any row at all.
 
-    `numeric` columns are those of somebody else's table where the database may turn decimal text into a float.
+    `lossy` columns are those of somebody else's table where the database may turn decimal text into a float.
     """
     if value is None:
         return None
@@ -171,9 +183,9 @@ def misfit(value: Any, column: Logical | None, *, numeric: bool = False) -> str 
         )
     if column == "float" and isinstance(value, int | Decimal):
         return None if Decimal(repr(float(value))) == value else "the column holds floats; this number would be rounded"
-    if numeric and isinstance(value, str) and _looks_numeric(value):
+    if lossy and isinstance(value, str) and _looks_numeric(value):
         return "the column would turn this text into a number"
-    if numeric and isinstance(value, int | Decimal):
+    if lossy and isinstance(value, int | Decimal):
         digits = len(Decimal(value).normalize().as_tuple().digits)
         return None if digits <= 15 else "the column keeps 15 digits; this number would be rounded"
     if column != "unknown" and within(column, needed) != column:
@@ -206,6 +218,15 @@ def unspeakable(value: Any) -> str | None:
     except (TypeError, ValueError, RecursionError) as problem:
         return str(problem)
     return None
+
+
+def holds_nul(value: Any) -> bool:
+    """Whether there is a NUL in it, which some databases' text cannot hold."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(holds_nul(key) or holds_nul(inner) for key, inner in value.items())
+    return isinstance(value, list | tuple) and any(map(holds_nul, value))
 
 
 def _has_nan(value: Any) -> bool:

@@ -37,6 +37,7 @@ _SENTENCES = (
         "mapping values are not allowed",
         "a ':' stands where no value can begin; quote the text, mend the indentation or close the bracket above",
     ),
+    ("maximum nesting depth", f"more than {MAX_DEPTH} levels deep"),
     ("did not find expected key", "the indentation does not fit the lines above, or something before is not closed"),
     ("did not find expected '-'", "the indentation does not fit the list above; every item begins with '- '"),
     ("could not find expected ':'", "a ':' is missing after this key, or a bracket above is not closed"),

@@ -1,6 +1,5 @@
 """What must survive a power cut: checkpoints, leases, runs, dead letters."""
 
-from syncline.state.lane import Lane
 from syncline.state.owner import Owner
 from syncline.state.protocol import DeadLetterBox, RunLog, StateStore
 from syncline.state.records import DeadLetter, Lease, RejectStatus, RunRecord, Status, StreamState
@@ -8,7 +7,6 @@ from syncline.state.records import DeadLetter, Lease, RejectStatus, RunRecord, S
 __all__ = [
     "DeadLetter",
     "DeadLetterBox",
-    "Lane",
     "Lease",
     "Owner",
     "RejectStatus",

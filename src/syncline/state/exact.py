@@ -31,8 +31,8 @@ def _escaped(value: Any) -> str:
 
 
 def to_text(value: Any) -> str | None:
-    """A cursor as people read it: text as it stands, anything else as JSON."""
+    """A cursor as people read it: text as it stands, anything else as JSON; what some database cannot hold is escaped."""
     if value is None:
         return None
     text = value if isinstance(value, str) else to_json(value)
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()

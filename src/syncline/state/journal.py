@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from syncline.databases import Database
 from syncline.errors import StateError
 from syncline.model import Rejected, decode_json
 from syncline.state.exact import to_json, to_text
-from syncline.state.ledger import read_time, spell_time
 from syncline.state.records import DeadLetter, RejectStatus, RunRecord
 
 LETTER = "id, stream, run_id, path, reason, record, created, attempts, status"
@@ -19,88 +18,98 @@ LETTER = "id, stream, run_id, path, reason, record, created, attempts, status"
 class Runs:
     """What ran, newest first."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def start(self, run_id: str, integration: str, now: datetime) -> None:
-        self._connection.execute(
+        self._database.execute(
             "INSERT INTO syncline_runs (id, integration, started, status) VALUES (?, ?, ?, 'running')",
-            (run_id, integration, spell_time(now)),
+            (run_id, integration, self._database.bound_time(now)),
         )
 
     def finish(self, run_id: str, status: str, report: dict[str, Any] | None, now: datetime) -> None:
-        self._connection.execute(
+        self._database.execute(
             "UPDATE syncline_runs SET finished = ?, status = ?, report = ? WHERE id = ?",
-            (spell_time(now), status, to_json(report), run_id),
+            (self._database.bound_time(now), status, to_json(report), run_id),
         )
 
     def list(self, integration: str | None = None, limit: int = 50) -> list[RunRecord]:
-        rows = self._connection.execute(
-            "SELECT id, integration, started, finished, status, report FROM syncline_runs"
-            " WHERE ?1 IS NULL OR integration = ?1 ORDER BY started DESC, rowid DESC LIMIT ?2",
-            (integration, limit),
+        chosen, values = _where(integration=integration)
+        rows = self._database.execute(
+            f"SELECT id, integration, started, finished, status, report FROM syncline_runs{chosen}"  # noqa: S608 – ours
+            f" ORDER BY started DESC {self._database.at_most(limit)}",
+            values,
         ).fetchall()
-        return [_run_of(row) for row in rows]
+        return [self._run_of(row) for row in rows]
+
+    def _run_of(self, row: tuple[Any, ...]) -> RunRecord:
+        run_id, integration, started, finished, status, report = row
+        began = self._database.read_time(started)
+        assert began is not None
+        return RunRecord(
+            id=run_id,
+            integration=integration,
+            started=began,
+            finished=self._database.read_time(finished),
+            status=status,
+            report=decode_json(report) if report else None,
+        )
 
 
 class DeadLetters:
     """Records that did not become rows."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def add(self, key: str, run_id: str, rejected: Iterable[Rejected], now: datetime) -> None:
-        created = spell_time(now)
-        self._connection.executemany(
+        created = self._database.bound_time(now)
+        self._database.executemany(
             "INSERT INTO syncline_rejects (stream, run_id, path, reason, record, created) VALUES (?, ?, ?, ?, ?, ?)",
             [(key, run_id, to_text(r.path), to_text(r.reason), to_json(r.record), created) for r in rejected],
         )
 
     def list(self, key: str | None = None, status: RejectStatus | None = "open", limit: int = 1000) -> list[DeadLetter]:
         """Oldest first; of every stream where `key` is None, in every status where `status` is None."""
-        rows = self._connection.execute(
-            f"SELECT {LETTER} FROM syncline_rejects"  # noqa: S608 – ours
-            " WHERE (?1 IS NULL OR stream = ?1) AND (?2 IS NULL OR status = ?2) ORDER BY id LIMIT ?3",
-            (key, status, limit),
+        chosen, values = _where(stream=key, status=status)
+        rows = self._database.execute(
+            f"SELECT {LETTER} FROM syncline_rejects{chosen} ORDER BY id {self._database.at_most(limit)}",  # noqa: S608 – ours
+            values,
         ).fetchall()
-        return [_letter_of(row) for row in rows]
+        return [self._letter_of(row) for row in rows]
 
     def get(self, letter: int) -> DeadLetter:
         """Raises StateError where there is none of that number."""
-        row = self._connection.execute(f"SELECT {LETTER} FROM syncline_rejects WHERE id = ?", (letter,)).fetchone()  # noqa: S608
+        row = self._database.execute(f"SELECT {LETTER} FROM syncline_rejects WHERE id = ?", (letter,)).fetchone()  # noqa: S608
         if row is None:
             raise StateError(f"there is no dead letter {letter}", hint="`syncline rejects list` shows what there is")
-        return _letter_of(row)
+        return self._letter_of(row)
 
     def mark(self, letters: Sequence[int], status: RejectStatus, *, attempted: bool = False) -> None:
-        self._connection.executemany(
+        self._database.executemany(
             "UPDATE syncline_rejects SET status = ?, attempts = attempts + ? WHERE id = ?",
             [(status, int(attempted), letter) for letter in letters],
         )
 
+    def _letter_of(self, row: tuple[Any, ...]) -> DeadLetter:
+        number, key, run_id, path, reason, record, created, attempts, status = row
+        moment = self._database.read_time(created)
+        assert moment is not None
+        return DeadLetter(
+            id=int(number),
+            key=key,
+            run_id=run_id,
+            path=path,
+            reason=reason,
+            record=decode_json(record),
+            created=moment,
+            attempts=int(attempts),
+            status=status,
+        )
 
-def _run_of(row: tuple[Any, ...]) -> RunRecord:
-    run_id, integration, started, finished, status, report = row
-    return RunRecord(
-        id=run_id,
-        integration=integration,
-        started=datetime.fromisoformat(started),
-        finished=read_time(finished),
-        status=status,
-        report=decode_json(report) if report else None,
-    )
 
-
-def _letter_of(row: tuple[Any, ...]) -> DeadLetter:
-    number, key, run_id, path, reason, record, created, attempts, status = row
-    return DeadLetter(
-        id=number,
-        key=key,
-        run_id=run_id,
-        path=path,
-        reason=reason,
-        record=decode_json(record),
-        created=datetime.fromisoformat(created),
-        attempts=attempts,
-        status=status,
-    )
+def _where(**columns: str | None) -> tuple[str, tuple[str, ...]]:
+    """A condition on those columns that are given, and its values."""
+    given = {name: value for name, value in columns.items() if value is not None}
+    condition = " AND ".join(f"{name} = ?" for name in given)
+    return (f" WHERE {condition}" if condition else ""), tuple(given.values())

@@ -2,80 +2,130 @@
 
 from __future__ import annotations
 
-import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from syncline.databases import Database
 from syncline.errors import LeaseError, StateError
 from syncline.model import Checkpoint, decode_json
 from syncline.state.exact import to_json, to_text
 from syncline.state.owner import Owner
 from syncline.state.records import Lease, Status, StreamState
 
-COLUMNS = "integration, checkpoint, status, items_synced, last_sync_at, error, run_id, owner, lease_until, fence"
+COLUMNS = "integration, checkpoint, status, items_synced, last_sync_at, error, run_id, owner, lease_until"
+
+TRIES = 5
 
 
 class Ledger:
-    """Reads and writes `sync_state`. Times are aware; seconds of `ttl` are float."""
+    """Reads and writes `sync_state`. Times are aware; seconds of `ttl` are float.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    It counts the commits made under each lease, so that after a lost connection it is known whether the last one came through.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._commits: dict[tuple[str, int], int] = {}
 
     def load(self, key: str) -> StreamState:
         """The state of one stream; that of a stream never run where there is none."""
         row = self._row(key)
-        return _state_of(row) if row else StreamState(key=key)
+        return self._state_of(row) if row else StreamState(key=key)
 
     def all(self) -> list[StreamState]:
-        rows = self._connection.execute(f"SELECT {COLUMNS} FROM sync_state ORDER BY integration").fetchall()  # noqa: S608
-        return [_state_of(row) for row in rows]
+        rows = self._database.execute(f"SELECT {COLUMNS} FROM sync_state ORDER BY integration").fetchall()  # noqa: S608
+        return [self._state_of(row) for row in rows]
 
     def refuse_held(self, key: str, now: datetime) -> None:
         """Raise LeaseError where somebody alive holds the stream; only reads."""
         row = self._row(key)
         if row is None:
             return
-        state = _state_of(row)
+        state = self._state_of(row)
         if state.owner is None or state.lease_until is None or state.lease_until <= now or state.owner.is_dead():
             return
         raise LeaseError(
             f"{key} is held by {state.owner} (run {state.owner.run_id or '?'})",
             hint=f"wait for it, or stop it: kill {state.owner.pid}",
-            evidence=f"its lease lasts until {spell_time(state.lease_until)} and is renewed while it runs",
+            evidence=f"its lease lasts until {state.lease_until.isoformat()} and is renewed while it runs",
             stream=key,
         )
 
     def acquire(self, key: str, owner: Owner, now: datetime, ttl: float) -> Lease:
         """Take the stream, from a dead or expired holder too. Raises LeaseError, naming who holds it."""
-        self.refuse_held(key, now)
-        row = self._connection.execute(
-            "INSERT INTO sync_state (integration, status, fence, owner, lease_until, run_id) VALUES (?, 'running', 1, ?, ?, ?)"
-            " ON CONFLICT (integration) DO UPDATE SET status = 'running', fence = fence + 1, owner = excluded.owner,"
-            " lease_until = excluded.lease_until, run_id = excluded.run_id RETURNING fence",
-            (key, to_json(owner), spell_time(now + timedelta(seconds=ttl)), owner.run_id),
+        for _ in range(TRIES):
+            self.refuse_held(key, now)
+            before = self._fence_of(key)
+            until = self._database.bound_time(now + timedelta(seconds=ttl))
+            if before is None:
+                self._database.execute(
+                    "INSERT INTO sync_state (integration, status, fence, owner, lease_until, run_id)"
+                    " VALUES (?, 'running', 1, ?, ?, ?)",
+                    (key, to_json(owner), until, owner.run_id),
+                )
+                taken = 1
+            else:
+                taken = self._database.execute(
+                    "UPDATE sync_state SET status = 'running', fence = fence + 1, commits = 0, owner = ?, lease_until = ?,"
+                    " run_id = ? WHERE integration = ? AND fence = ?",
+                    (to_json(owner), until, owner.run_id, key, before),
+                ).rowcount
+            if taken:
+                lease = Lease(key=key, fence=(before or 0) + 1, owner=owner)
+                self._commits[key, lease.fence] = 0
+                return lease
+        raise LeaseError(f"others take {key} again and again", hint="run again in a moment", stream=key)
+
+    def acquired(self, key: str, owner: Owner) -> Lease | None:
+        """The lease of this very owner, where it has one: its commit came through, but not the answer."""
+        if self.load(key).owner != owner:
+            return None
+        lease = Lease(key=key, fence=self._fence_of(key) or 0, owner=owner)
+        self._commits[key, lease.fence] = 0
+        return lease
+
+    def landed(self, lease: Lease) -> bool:
+        """Whether the commit came through whose answer was lost."""
+        row = self._database.execute(
+            "SELECT fence, commits FROM sync_state WHERE integration = ?", (lease.key,)
         ).fetchone()
-        return Lease(key=key, fence=row[0], owner=owner)
+        known = self._commits.get((lease.key, lease.fence), 0)
+        if row is None or int(row[0]) != lease.fence or int(row[1]) <= known:
+            return False
+        self._commits[lease.key, lease.fence] = int(row[1])
+        return True
+
+    def committed(self, lease: Lease) -> None:
+        """The transaction of the last `commit` of this lease came through."""
+        self._commits[lease.key, lease.fence] = self._commits.get((lease.key, lease.fence), 0) + 1
 
     def renew(self, lease: Lease, now: datetime, ttl: float) -> None:
         """Hold on for another `ttl` seconds. Raises LeaseError where another has taken over."""
-        self._update(lease, "lease_until = ?", spell_time(now + timedelta(seconds=ttl)))
+        self._update(lease, "lease_until = ?", self._database.bound_time(now + timedelta(seconds=ttl)))
+
+    def refuse_fenced_out(self, lease: Lease) -> None:
+        """Raise LeaseError where another has taken over; the stream's row stays locked until the transaction's end."""
+        self._update(lease, "run_id = ?", lease.owner.run_id)
 
     def release(self, lease: Lease, status: Status, error: str | None = None) -> None:
         self._update(lease, "status = ?, error = ?, owner = NULL, lease_until = NULL", status, to_text(error))
 
     def commit(self, lease: Lease, checkpoint: Checkpoint | None, *, now: datetime, written: int = 0) -> None:
-        """Move the checkpoint on (None leaves it). Raises LeaseError, so that nothing of a fenced-out writer stays."""
+        """Move the checkpoint on (None leaves it). Raises LeaseError, so that nothing of a fenced-out writer stays.
+
+        Call `committed` once the transaction came through.
+        """
         if checkpoint is None:
-            self._update(lease, "items_synced = items_synced + ?", written)
+            self._update(lease, "commits = commits + 1, items_synced = items_synced + ?", written)
             return
         self._update(
             lease,
-            "checkpoint = ?, last_cursor = ?, last_sync_at = ?, items_synced = items_synced + ?",
+            "commits = commits + 1, checkpoint = ?, last_cursor = ?, last_sync_at = ?, items_synced = items_synced + ?",
             to_json(checkpoint),
             to_text(checkpoint.cursor),
-            spell_time(now),
+            self._database.bound_time(now),
             written,
         )
 
@@ -89,7 +139,7 @@ class Ledger:
 
     def _place(self, key: str, checkpoint: Checkpoint, now: datetime, *, keep: bool) -> None:
         self.refuse_held(key, now)
-        changed = self._connection.execute(
+        changed = self._database.execute(
             "UPDATE sync_state SET checkpoint = ?, last_cursor = ?, status = 'idle', error = NULL, owner = NULL,"
             " lease_until = NULL, fence = fence + 1, items_synced = items_synced * ? WHERE integration = ?",
             (to_json(checkpoint), to_text(checkpoint.cursor), int(keep), key),
@@ -100,7 +150,7 @@ class Ledger:
             )
 
     def _update(self, lease: Lease, assignments: str, *values: Any) -> None:
-        changed = self._connection.execute(
+        changed = self._database.execute(
             f"UPDATE sync_state SET {assignments} WHERE integration = ? AND fence = ? AND owner IS NOT NULL",  # noqa: S608 – ours
             (*values, lease.key, lease.fence),
         ).rowcount
@@ -115,38 +165,33 @@ class Ledger:
         )
 
     def _row(self, key: str) -> Any:
-        return self._connection.execute(
+        return self._database.execute(
             f"SELECT {COLUMNS} FROM sync_state WHERE integration = ?",  # noqa: S608 – ours
             (key,),
         ).fetchone()
 
+    def _fence_of(self, key: str) -> int | None:
+        row = self._database.execute("SELECT fence FROM sync_state WHERE integration = ?", (key,)).fetchone()
+        return int(row[0]) if row else None
 
-def _state_of(row: tuple[Any, ...]) -> StreamState:
-    key, checkpoint, status, items, synced, error, run_id, owner, until, _ = row
-    try:
-        return StreamState(
-            key=key,
-            checkpoint=msgspec.convert(decode_json(checkpoint), Checkpoint) if checkpoint else Checkpoint(),
-            status=status,
-            items_synced=items,
-            last_sync_at=read_time(synced),
-            error=error,
-            run_id=run_id,
-            owner=msgspec.convert(decode_json(owner), Owner) if owner else None,
-            lease_until=read_time(until),
-        )
-    except ValueError as problem:
-        raise StateError(
-            f"the state of {key} cannot be read",
-            hint=f"`syncline state reset {key}` starts it anew; the next run reads everything again",
-            evidence=str(problem),
-            stream=key,
-        ) from problem
-
-
-def spell_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()
-
-
-def read_time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    def _state_of(self, row: tuple[Any, ...]) -> StreamState:
+        key, checkpoint, status, items, synced, error, run_id, owner, until = row
+        try:
+            return StreamState(
+                key=key,
+                checkpoint=msgspec.convert(decode_json(checkpoint), Checkpoint) if checkpoint else Checkpoint(),
+                status=status,
+                items_synced=int(items),
+                last_sync_at=self._database.read_time(synced),
+                error=error,
+                run_id=run_id,
+                owner=msgspec.convert(decode_json(owner), Owner) if owner else None,
+                lease_until=self._database.read_time(until),
+            )
+        except ValueError as problem:
+            raise StateError(
+                f"the state of {key} cannot be read",
+                hint=f"`syncline state reset {key}` starts it anew; the next run reads everything again",
+                evidence=str(problem),
+                stream=key,
+            ) from problem

@@ -2,72 +2,110 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Iterator
 
-from syncline.errors import StateError
-from syncline.state.sqlite import transaction
+from syncline.databases import Database, Word
+from syncline.errors import StateError, SynclineError
 
-VERSION = 1
+VERSION = 2
 
-TABLES = (
-    """CREATE TABLE IF NOT EXISTS sync_state (
-        integration VARCHAR(100) PRIMARY KEY NOT NULL,
-        last_cursor TEXT,
-        last_sync_at TEXT,
-        items_synced INTEGER NOT NULL DEFAULT 0,
-        status VARCHAR(20) NOT NULL DEFAULT 'idle',
-        error TEXT,
-        checkpoint TEXT,
-        fence INTEGER NOT NULL DEFAULT 0,
-        owner TEXT,
-        lease_until TEXT,
-        run_id TEXT
-    )""",
-    """CREATE TABLE IF NOT EXISTS syncline_runs (
-        id VARCHAR(100) PRIMARY KEY NOT NULL,
-        integration VARCHAR(100) NOT NULL,
-        started TEXT NOT NULL,
-        finished TEXT,
-        status VARCHAR(20) NOT NULL,
-        report TEXT
-    )""",
-    """CREATE TABLE IF NOT EXISTS syncline_rejects (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        stream VARCHAR(100) NOT NULL,
-        run_id VARCHAR(100) NOT NULL,
-        path TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        record TEXT NOT NULL,
-        created TEXT NOT NULL,
-        attempts INTEGER NOT NULL DEFAULT 0,
-        status VARCHAR(20) NOT NULL DEFAULT 'open'
-    )""",
-    "CREATE INDEX IF NOT EXISTS syncline_rejects_open ON syncline_rejects (stream, status)",
-    "CREATE INDEX IF NOT EXISTS syncline_runs_recent ON syncline_runs (integration, started)",
-    "CREATE TABLE IF NOT EXISTS syncline_version (version INTEGER NOT NULL)",
-)
-
-
-def prepare(connection: sqlite3.Connection) -> None:
-    """Create what is missing; takes the write lock only where something is. Raises StateError for a newer version's tables."""
-    version = _version_of(connection)
-    if version == VERSION:
-        return
-    if version is not None:
-        raise StateError(
-            f"the state tables are of version {version}; this Syncline knows version {VERSION}",
-            hint="upgrade Syncline to the version that wrote them",
-        )
-    with transaction(connection):
-        for statement in TABLES:
-            connection.execute(statement)
-        if _version_of(connection) is None:
-            connection.execute("INSERT INTO syncline_version VALUES (?)", (VERSION,))
+TABLES: dict[str, dict[str, tuple[Word, str]]] = {
+    "sync_state": {
+        "integration": ("key", "PRIMARY KEY NOT NULL"),
+        "last_cursor": ("text", ""),
+        "last_sync_at": ("time", ""),
+        "items_synced": ("integer", "DEFAULT 0 NOT NULL"),
+        "status": ("short", "DEFAULT 'idle' NOT NULL"),
+        "error": ("text", ""),
+        "checkpoint": ("text", ""),
+        "fence": ("integer", "DEFAULT 0 NOT NULL"),
+        "owner": ("text", ""),
+        "lease_until": ("time", ""),
+        "run_id": ("key", ""),
+        "commits": ("integer", "DEFAULT 0 NOT NULL"),
+    },
+    "syncline_runs": {
+        "id": ("key", "PRIMARY KEY NOT NULL"),
+        "integration": ("key", "NOT NULL"),
+        "started": ("time", "NOT NULL"),
+        "finished": ("time", ""),
+        "status": ("short", "NOT NULL"),
+        "report": ("text", ""),
+    },
+    "syncline_rejects": {
+        "id": ("serial", ""),
+        "stream": ("key", "NOT NULL"),
+        "run_id": ("key", "NOT NULL"),
+        "path": ("text", "NOT NULL"),
+        "reason": ("text", "NOT NULL"),
+        "record": ("text", "NOT NULL"),
+        "created": ("time", "NOT NULL"),
+        "attempts": ("integer", "DEFAULT 0 NOT NULL"),
+        "status": ("short", "DEFAULT 'open' NOT NULL"),
+    },
+    "syncline_version": {"version": ("integer", "NOT NULL")},
+}
+INDEXES = {
+    "syncline_rejects_open": ("syncline_rejects", ("stream", "status")),
+    "syncline_runs_recent": ("syncline_runs", ("integration", "started")),
+}
+ADDED = {2: (("sync_state", "commits"),)}
+"""Columns that came with a version, for tables that an earlier one made."""
+TRIES = 3
 
 
-def _version_of(connection: sqlite3.Connection) -> int | None:
-    known = connection.execute(
-        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'syncline_version'"
-    ).fetchone()
-    found = connection.execute("SELECT max(version) FROM syncline_version").fetchone() if known else None
-    return found[0] if found else None
+def prepare(database: Database) -> None:
+    """Create what is missing; writes only where something is. Raises StateError for a newer version's tables."""
+    for tried in range(1, TRIES + 1):
+        version = _version_of(database)
+        if version == VERSION:
+            return
+        if version is not None and version > VERSION:
+            raise StateError(
+                f"the state tables are of version {version}; this Syncline knows version {VERSION}",
+                hint="upgrade Syncline to the version that wrote them",
+            )
+        try:
+            _bring_up(database, version)
+        except SynclineError:
+            if tried == TRIES:  # somebody else may just have done the same
+                raise
+
+
+def exist(database: Database) -> bool:
+    with database.explained():
+        return database.has_table("sync_state")
+
+
+def _bring_up(database: Database, version: int | None) -> None:
+    with database.transaction():
+        for statement in _statements(database, version):
+            database.define(statement)
+        for name, (table, columns) in INDEXES.items():
+            database.define_index(name, table, columns)
+        if version is None:
+            database.execute("INSERT INTO syncline_version (version) VALUES (?)", (VERSION,))
+        else:
+            database.execute("UPDATE syncline_version SET version = ?", (VERSION,))
+
+
+def _statements(database: Database, version: int | None) -> Iterator[str]:
+    for number in range((version or VERSION) + 1, VERSION + 1):
+        for table, column in ADDED[number]:
+            yield f"ALTER TABLE {table} ADD COLUMN {_column(database, table, column)}"
+    for table, columns in TABLES.items():
+        listed = ", ".join(_column(database, table, column) for column in columns)
+        yield f"CREATE TABLE IF NOT EXISTS {table} ({listed})"
+
+
+def _column(database: Database, table: str, column: str) -> str:
+    word, rest = TABLES[table][column]
+    return f"{column} {database.words[word]} {rest}".rstrip()
+
+
+def _version_of(database: Database) -> int | None:
+    with database.explained():
+        if not database.has_table("syncline_version"):
+            return None
+        found = database.execute("SELECT max(version) FROM syncline_version").fetchone()
+        return None if found[0] is None else int(found[0])

@@ -1,22 +1,22 @@
-"""The state in an SQLite database: asynchronous, one transaction a call."""
+"""The state in a database: asynchronous, one transaction a call."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from syncline.model import Checkpoint, Rejected
+from syncline.databases import Address, Database, Lane, sqlite_file
+from syncline.databases.patience import PATIENCE, Patience
+from syncline.errors import StateError
+from syncline.model import Checkpoint, Clock, Rejected, SystemClock
 from syncline.state.journal import DeadLetters, Runs
-from syncline.state.lane import Lane
 from syncline.state.ledger import Ledger
 from syncline.state.owner import Owner
 from syncline.state.records import DeadLetter, Lease, RejectStatus, RunRecord, Status, StreamState
-from syncline.state.schema import prepare
-from syncline.state.sqlite import MEMORY, connect, explained, transaction
+from syncline.state.schema import exist, prepare
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,48 +25,62 @@ R = TypeVar("R")
 class _Door:
     """Runs a blocking method on the lane, in a transaction of its own where it writes."""
 
-    def __init__(self, lane: Lane, connection: sqlite3.Connection) -> None:
-        self._lane, self._connection = lane, connection
+    def __init__(self, database: Database, patience: Patience) -> None:
+        self._database, self._patience = database, patience
 
     async def _read(self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         def call() -> R:
-            with explained("the state store"):
+            with self._database.explained():
                 return method(*args, **kwargs)
 
-        return await self._lane.run(call)
+        return await self._patience.call(call)
 
     async def _write(self, method: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         def call() -> R:
-            with transaction(self._connection):
+            with self._database.transaction():
                 return method(*args, **kwargs)
 
-        return await self._lane.run(call)
+        return await self._patience.call(call)
 
 
-class SqliteStateStore(_Door):
-    """The state in an SQLite database, on its own connection or on that of an SQL destination."""
+class SqlStateStore(_Door):
+    """The state in a database, on a connection of its own or on that of an SQL destination."""
 
-    def __init__(self, lane: Lane, connection: sqlite3.Connection) -> None:
-        super().__init__(lane, connection)
-        self._ledger = Ledger(connection)
-        self.runs = SqliteRunLog(lane, connection)
-        self.dead_letters = SqliteDeadLetterBox(lane, connection)
+    def __init__(self, lane: Lane, database: Database, clock: Clock, patience: float = PATIENCE) -> None:
+        super().__init__(database, Patience(database, lane, clock, patience))
+        self.ledger = Ledger(database)
+        self.patience = self._patience
+        self.runs = SqlRunLog(database, self._patience)
+        self.dead_letters = SqlDeadLetterBox(database, self._patience)
 
     async def load(self, key: str) -> StreamState:
-        return await self._read(self._ledger.load, key)
+        return await self._read(self.ledger.load, key)
 
     async def all(self) -> list[StreamState]:
-        return await self._read(self._ledger.all)
+        return await self._read(self.ledger.all)
 
     async def acquire(self, key: str, owner: Owner, now: datetime, ttl: float) -> Lease:
-        await self._read(self._ledger.refuse_held, key, now)  # without waiting for a writer: the loser leaves at once
-        return await self._write(self._ledger.acquire, key, owner, now, ttl)
+        await self._read(self.ledger.refuse_held, key, now)  # without waiting for a writer: the loser leaves at once
+
+        def take() -> Lease:
+            with self._database.transaction():
+                return self.ledger.acquire(key, owner, now, ttl)
+
+        def taken() -> Lease | None:
+            with self._database.explained():
+                return self.ledger.acquired(key, owner)
+
+        try:
+            return await self._patience.call(take, taken)
+        except StateError:
+            await self._read(self.ledger.refuse_held, key, now)  # two wrote the stream's first line at once
+            raise
 
     async def renew(self, lease: Lease, now: datetime, ttl: float) -> None:
-        await self._write(self._ledger.renew, lease, now, ttl)
+        await self._write(self.ledger.renew, lease, now, ttl)
 
     async def release(self, lease: Lease, status: Status, error: str | None = None) -> None:
-        await self._write(self._ledger.release, lease, status, error)
+        await self._write(self.ledger.release, lease, status, error)
 
     async def commit(
         self,
@@ -78,25 +92,33 @@ class SqliteStateStore(_Door):
         rejected: Sequence[Rejected] = (),
         resolved: Sequence[int] = (),
     ) -> None:
-        def all_or_none() -> None:
-            self._ledger.commit(lease, checkpoint, now=now, written=written)
-            letters = DeadLetters(self._connection)
-            letters.add(lease.key, lease.owner.run_id, rejected, now)
-            letters.mark(resolved, "retried", attempted=True)
+        letters = DeadLetters(self._database)
 
-        await self._write(all_or_none)
+        def all_or_none() -> bool:
+            with self._database.transaction():
+                self.ledger.commit(lease, checkpoint, now=now, written=written)
+                letters.add(lease.key, lease.owner.run_id, rejected, now)
+                letters.mark(resolved, "retried", attempted=True)
+            self.ledger.committed(lease)
+            return True
+
+        def landed() -> bool | None:
+            with self._database.explained():
+                return self.ledger.landed(lease) or None
+
+        await self._patience.call(all_or_none, landed)
 
     async def reset(self, key: str, now: datetime) -> None:
-        await self._write(self._ledger.reset, key, now)
+        await self._write(self.ledger.reset, key, now)
 
     async def rewind(self, key: str, cursor: Any, now: datetime) -> None:
-        await self._write(self._ledger.rewind, key, cursor, now)
+        await self._write(self.ledger.rewind, key, cursor, now)
 
 
-class SqliteRunLog(_Door):
-    def __init__(self, lane: Lane, connection: sqlite3.Connection) -> None:
-        super().__init__(lane, connection)
-        self._runs = Runs(connection)
+class SqlRunLog(_Door):
+    def __init__(self, database: Database, patience: Patience) -> None:
+        super().__init__(database, patience)
+        self._runs = Runs(database)
 
     async def start(self, run_id: str, integration: str, now: datetime) -> None:
         await self._write(self._runs.start, run_id, integration, now)
@@ -108,10 +130,10 @@ class SqliteRunLog(_Door):
         return await self._read(self._runs.list, integration, limit)
 
 
-class SqliteDeadLetterBox(_Door):
-    def __init__(self, lane: Lane, connection: sqlite3.Connection) -> None:
-        super().__init__(lane, connection)
-        self._letters = DeadLetters(connection)
+class SqlDeadLetterBox(_Door):
+    def __init__(self, database: Database, patience: Patience) -> None:
+        super().__init__(database, patience)
+        self._letters = DeadLetters(database)
 
     async def add(self, key: str, run_id: str, rejected: Sequence[Rejected], now: datetime) -> None:
         await self._write(self._letters.add, key, run_id, rejected, now)
@@ -129,45 +151,63 @@ class SqliteDeadLetterBox(_Door):
 
 
 @asynccontextmanager
-async def open_state(path: Path, *, create: bool = True) -> AsyncIterator[SqliteStateStore]:
-    """The store in this file. With `create=False` a file or tables that are not there read as empty and stay absent."""
+async def open_state(
+    place: Path | Address, *, create: bool = True, clock: Clock | None = None
+) -> AsyncIterator[SqlStateStore]:
+    """The store at this place. With `create=False` a file or tables that are not there read as empty and stay absent."""
     lane = Lane("syncline-state")
+    address = sqlite_file(place) if isinstance(place, Path) else place
     try:
-        connection = await lane.run(_open, path, create)
+        database = await lane.run(_open, address, create)
         try:
-            yield SqliteStateStore(lane, connection)
+            yield SqlStateStore(lane, database, clock or SystemClock())
         finally:
-            await lane.run(connection.close)
+            await lane.run(database.close)
     finally:
         lane.close()
 
 
-def _open(path: Path, create: bool) -> sqlite3.Connection:
-    with explained(path):
-        if not create and not has_state(path):
-            return prepared(connect(MEMORY))
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # dead letters are people's records
-        return prepared(connect(path))
+def _open(address: Address, create: bool) -> Database:
+    if create and address.kind == "sqlite" and address.missing:
+        assert address.path is not None
+        _make_private(address.path)  # dead letters are people's records
+    if not create and not _has_state(address):
+        return _empty()
+    return prepared(address.open())
 
 
-def prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """The connection with the state's tables in it, closed where that fails."""
+def prepared(database: Database) -> Database:
+    """The database with the state's tables in it, closed where that fails."""
     try:
-        prepare(connection)
+        prepare(database)
     except BaseException:
-        connection.close()
+        database.close()
         raise
-    return connection
+    return database
 
 
-def has_state(path: Path) -> bool:
-    """Whether the file holds a state; reads only."""
-    if not path.exists():
+def _has_state(address: Address) -> bool:
+    """Whether there is a state at this place; only reads."""
+    if address.missing:
         return False
-    with explained(path):
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sync_state'").fetchone() is not None
-        finally:
-            connection.close()
+    database = address.open_to_read()
+    try:
+        return exist(database)
+    finally:
+        database.close()
+
+
+def _empty() -> Database:
+    from syncline.databases.sqlite import MEMORY, SqliteDatabase  # late: sqlite3 is needed by runs only
+
+    return prepared(SqliteDatabase.open(MEMORY))
+
+
+def _make_private(path: Path) -> None:
+    from syncline.databases.sqlite import explain  # late: as above
+
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError as problem:
+        raise explain(problem, path) from problem

@@ -1,0 +1,93 @@
+"""From a URL to an open database: the scheme decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from syncline.databases.database import Database
+from syncline.errors import PlanError
+from syncline.model import Secret
+from syncline.model.names import did_you_mean
+
+Kind = Literal["sqlite", "postgresql"]
+
+SCHEMES: dict[str, Kind] = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+}
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a database is: a file's path, or a URL, which may hold a password and is never shown."""
+
+    kind: Kind
+    path: Path | None = None
+    url: Secret | None = None
+
+    @property
+    def missing(self) -> bool:
+        """Whether it is a file that is not there yet; a server's database is always taken to be there."""
+        return self.path is not None and not self.path.exists()
+
+    def open(self) -> Database:
+        """Connect; a file that is not there is created. Raises PlanError for a missing driver, StateError."""
+        if self.path is not None:
+            from syncline.databases.sqlite import SqliteDatabase  # late: sqlite3 is needed by runs only
+
+            return SqliteDatabase.open(self.path)
+        assert self.url is not None
+        from syncline.databases.postgres import PostgresDatabase  # late: an optional extra
+
+        return PostgresDatabase.open(self.url)
+
+    def open_to_read(self) -> Database:
+        """Connect without changing anything; a file must be there. Raises as `open`."""
+        if self.kind == "sqlite":
+            from syncline.databases.sqlite import SqliteDatabase  # late: as above
+
+            assert self.path is not None
+            return SqliteDatabase.open_to_read(self.path)
+        return self.open()
+
+
+def sqlite_file(path: Path) -> Address:
+    return Address(kind="sqlite", path=path)
+
+
+def parse_address(url: str) -> Address:
+    """Read a database's URL. Raises PlanError; the URL itself is never shown."""
+    scheme, found, rest = url.partition("://")
+    if not found:
+        raise PlanError("the url of the database is not a URL", hint="write sqlite:///shop.db or postgresql://…")
+    kind = SCHEMES.get(scheme)
+    if kind == "sqlite":
+        return Address(kind=kind, path=_file(scheme, rest))
+    if kind is not None:
+        return Address(kind=kind, url=Secret(url))
+    raise PlanError(
+        f"there is no database behind {scheme[:40]!r} URLs",
+        hint=did_you_mean(scheme, SCHEMES),
+    )
+
+
+def _file(scheme: str, rest: str) -> Path:
+    name = rest.removeprefix("/")
+    if name in ("", ":memory:"):
+        raise PlanError(
+            "a database in memory would lose every row and the checkpoint at the end of the run",
+            hint=f"name a file: {scheme}:///shop.db",
+        )
+    if not rest.startswith("/"):
+        raise PlanError(
+            f"a {scheme} URL has three slashes before a relative path, four before an absolute one",
+            hint=f"write {scheme}:///shop.db or {scheme}:////var/lib/shop.db",
+        )
+    if "?" in name or "#" in name or "\0" in name:
+        raise PlanError(
+            f"a {scheme} URL takes no options here", hint=f"write the file's path alone: {scheme}:///shop.db"
+        )
+    return Path(name)

@@ -1,0 +1,5 @@
+"""Databases: tables that are made, grown and written, with the checkpoint in the same transaction."""
+
+from syncline.destinations.sql.part import Sql
+
+__all__ = ["Sql"]

@@ -1,0 +1,23 @@
+"""Which module speaks which dialect."""
+
+from __future__ import annotations
+
+from syncline.databases import Database
+from syncline.destinations.sql.tables import Tables
+
+
+def tables_of(database: Database) -> Tables:
+    """The tables of an open database. Each dialect is imported when it is needed."""
+    if database.name == "SQLite":
+        from syncline.databases.sqlite import SqliteDatabase
+        from syncline.destinations.sql.sqlite import SqliteTables
+
+        assert isinstance(database, SqliteDatabase)
+        return SqliteTables(database)
+    if database.name == "PostgreSQL":
+        from syncline.databases.postgres import PostgresDatabase
+        from syncline.destinations.sql.postgres import PostgresTables
+
+        assert isinstance(database, PostgresDatabase)
+        return PostgresTables(database)
+    raise AssertionError(database.name)

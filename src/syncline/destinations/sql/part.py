@@ -1,0 +1,54 @@
+"""Destinations that speak SQL: one kind, one URL; the URL's scheme decides which dialect does the work."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from syncline.databases import Address, parse_address
+from syncline.destinations.destination import Destination, Sink, Target, Trial
+from syncline.model import Batch, Clock, Duration, Text, register, reveal
+from syncline.state import StateStore
+
+
+class Database(Destination):
+    """Base of destinations that are databases: the state is kept there too, and committed in one transaction with the rows."""
+
+    patience: Duration = Field(
+        default=60.0, description="How long to wait for a database that is away, before the run gives up."
+    )
+
+    def address(self) -> Address:
+        """Where the database is. Raises PlanError."""
+        raise NotImplementedError
+
+    def open(self, *, integration: str, default_state: Path, clock: Clock) -> AbstractAsyncContextManager[Sink]:
+        from syncline.destinations.sql.sink import open_sql  # late: needed by runs only
+
+        return open_sql(self.address(), clock, self.patience)
+
+    def open_state(self, *, default_state: Path) -> AbstractAsyncContextManager[StateStore]:
+        from syncline.state.store import open_state  # late: as above
+
+        return open_state(self.address(), create=False)
+
+    async def trial(self, stream: str, target: Target, batch: Batch, *, primary_key: tuple[str, ...] = ()) -> Trial:
+        from syncline.destinations.sql.trial import try_sql  # late: as above
+
+        return await try_sql(self.address(), stream, target, batch, primary_key)
+
+
+@register("destination")
+class Sql(Database):
+    """Tables in an SQL database."""
+
+    kind: Literal["sql"] = "sql"
+    url: Text = Field(
+        description="Where the database is: sqlite:///shop.db (relative to the working directory), postgresql://user@host/name."
+    )
+
+    def address(self) -> Address:
+        return parse_address(reveal(self.url))
