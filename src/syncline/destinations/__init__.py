@@ -3,21 +3,23 @@
 from syncline.destinations.destination import (
     Destination,
     DestinationField,
+    Finished,
     Sample,
-    SchemaPolicy,
     Sink,
-    Target,
     Trial,
-    WriteMode,
     Writer,
 )
 from syncline.destinations.file import File
 from syncline.destinations.sql import Sql
+from syncline.destinations.target import Children, Deletes, SchemaPolicy, Target, WriteMode
 
 __all__ = [
+    "Children",
+    "Deletes",
     "Destination",
     "DestinationField",
     "File",
+    "Finished",
     "Sample",
     "SchemaPolicy",
     "Sink",

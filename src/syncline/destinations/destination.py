@@ -9,27 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import msgspec
-from pydantic import Field
 
-from syncline.model import Batch, Checkpoint, Clock, Part, Rejected, Written, part_field
+from syncline.destinations.target import Deletes, SchemaPolicy, Target
+from syncline.model import Batch, Checkpoint, Clock, Part, Rejected, Row, Written, part_field
 from syncline.state import Lease, StateStore
-
-WriteMode = Literal["append", "upsert", "replace"]
-SchemaPolicy = Literal["evolve", "freeze", "discard"]
 
 NOTE = "destination"
 """The key of `Checkpoint.extra` under which a destination keeps what it needs to go on mid-pass."""
-
-
-class Target(Part):
-    """Where a stream's rows go."""
-
-    table: str | None = Field(default=None, description="Table or file name; the stream's name where it is left out.")
-    write: WriteMode = Field(
-        default="upsert",
-        description="append: add every row. upsert: insert or update by primary key. "
-        "replace: a full pass takes the place of what was there, all at once.",
-    )
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +42,13 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     samples: tuple[Sample, ...] = ()
 
 
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """What the end of a pass did: rows deleted because their records were missing, or why none were looked for."""
+
+    deleted: int = 0
+    notice: str | None = None
+
+
 class Writer(Protocol):
     """One stream's way in, for one pass."""
 
@@ -68,17 +61,25 @@ class Writer(Protocol):
         *,
         records: Sequence[Any] | None = None,
         resolved: Sequence[int] = (),
+        gone: Sequence[Row] = (),
+        doubtful: int = 0,
     ) -> Written:
         """Make rows, dead letters and checkpoint durable, all or none. `checkpoint=None` leaves it where it is.
 
         `records[i]` is the source record of `batch.rows[i]`: what is kept where the destination has to refuse the row;
-        without it the row itself is kept. `resolved` are dead letters that this batch lands. What `Written.rejected`
-        names is stored already. Raises WriteError, StateError, LeaseError (fenced out: nothing was kept).
+        without it the row itself is kept. `resolved` are dead letters that this batch lands. `gone` are the keys, in the order of
+        the primary key, of rows whose records were deleted at the source; none of them is among the rows. `doubtful` counts
+        records whose key is not known, so that nothing can be said to be missing. What `Written.rejected` names is stored
+        already. Raises WriteError, StateError, LeaseError (fenced out: nothing was kept).
         """
         ...
 
-    async def finish(self, checkpoint: Checkpoint, lease: Lease) -> None:
-        """The pass is complete: make it visible where it was not yet, and commit its checkpoint."""
+    async def finish(self, checkpoint: Checkpoint, lease: Lease, *, complete: bool = False) -> Finished:
+        """The pass is over: make it visible where it was not yet, and commit its checkpoint.
+
+        `complete` says that it has certainly listed everything there is. Raises PartialError where more rows would have to be
+        deleted as missing than `Deletes.max_ratio` allows; nothing is deleted and the checkpoint stays.
+        """
         ...
 
 
@@ -102,6 +103,7 @@ class Sink(Protocol):
         lease: Lease,
         checkpoint: Checkpoint,
         schema: SchemaPolicy = "evolve",
+        deletes: Deletes | None = None,
     ) -> Writer:
         """Start a pass of a stream, or go on with the unfinished one that `checkpoint` speaks of.
 
@@ -115,7 +117,7 @@ class Sink(Protocol):
 class Destination(Part):
     """Base of all destinations. Relative paths are relative to the working directory."""
 
-    def misfit(self, target: Target) -> str | None:
+    def misfit(self, target: Target, deletes: Deletes | None = None) -> str | None:
         """What about a target does not suit this destination, or None; for checks before anything is opened."""
         return None
 

@@ -10,7 +10,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from syncline.destinations.destination import Destination, Sink, Target, Trial
+from syncline.destinations.destination import Destination, Sink, Trial
+from syncline.destinations.target import Deletes, Target
 from syncline.errors import PlanError
 from syncline.model import Batch, Clock, Text, register, reveal
 from syncline.state import StateStore
@@ -61,7 +62,11 @@ class File(Destination):
         written = f"WRITE {final.relative_to(self.root())}"
         return Trial(exists=final.exists(), statements=(written,), inserts=len(lines), rejected=tuple(refused))
 
-    def misfit(self, target: Target) -> str | None:
+    def misfit(self, target: Target, deletes: Deletes | None = None) -> str | None:
+        if target.children:
+            return "children are tables of a database; in a file, lists stay in their row"
+        if deletes is not None and target.write != "upsert":
+            return "lines of a file cannot be deleted; write: replace leaves out what is gone"
         if target.write != "upsert":
             return None
         return "lines of a file cannot be updated; write: append (one file a run) or write: replace (one file a stream)"

@@ -15,10 +15,11 @@ from typing import IO, Any
 
 from syncline.databases import Lane
 from syncline.databases.sqlite import explain
-from syncline.destinations.destination import SchemaPolicy, Target, note_of, with_note
+from syncline.destinations.destination import Finished, note_of, with_note
+from syncline.destinations.target import Deletes, SchemaPolicy, Target
 from syncline.destinations.values import misfit
 from syncline.errors import PlanError, WriteError
-from syncline.model import Batch, Checkpoint, Clock, Rejected, Written, encode_json
+from syncline.model import Batch, Checkpoint, Clock, Rejected, Row, Written, encode_json
 from syncline.state import Lease, StateStore
 from syncline.state.store import open_state
 
@@ -49,6 +50,7 @@ class JsonlSink:
         lease: Lease,
         checkpoint: Checkpoint,
         schema: SchemaPolicy = "evolve",
+        deletes: Deletes | None = None,
     ) -> JsonlWriter:
         final = self._place(stream, target, lease.owner.run_id or f"run-{lease.fence}")
         note = note_of(checkpoint)
@@ -79,6 +81,8 @@ class JsonlWriter:
         *,
         records: Sequence[Any] | None = None,
         resolved: Sequence[int] = (),
+        gone: Sequence[Row] = (),
+        doubtful: int = 0,
     ) -> Written:
         if checkpoint is None:  # its length would be committed with nothing
             checkpoint = (await self._state.load(lease.key)).checkpoint
@@ -96,10 +100,11 @@ class JsonlWriter:
         await self._lane.run(self._file.committed, length)
         return Written(written=len(lines), rejected=tuple(refused))
 
-    async def finish(self, checkpoint: Checkpoint, lease: Lease) -> None:
+    async def finish(self, checkpoint: Checkpoint, lease: Lease, *, complete: bool = False) -> Finished:
         note = await self._lane.run(self._file.complete)
         await self._state.commit(lease, with_note(checkpoint, note), now=self._clock.now())
         await self._lane.run(self._file.publish)
+        return Finished()
 
     async def close(self) -> None:
         await self._lane.run(self._file.close)

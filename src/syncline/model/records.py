@@ -78,8 +78,12 @@ class Batch(msgspec.Struct, kw_only=True):
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a batch. `written` counts inserts and updates; `written + unchanged + len(rejected)` is the batch's size."""
+    """What became of a batch: `written + unchanged + len(rejected)` is the number of its rows and of those that are gone.
+
+    `written` counts inserts, updates and deletes; `deleted` those among them that deleted.
+    """
 
     written: int
     unchanged: int = 0
+    deleted: int = 0
     rejected: tuple[Rejected, ...] = ()

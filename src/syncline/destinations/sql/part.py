@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import Field
 
 from syncline.databases import Address, parse_address
-from syncline.destinations.destination import Destination, Sink, Target, Trial
+from syncline.destinations.destination import Destination, Sink, Trial
+from syncline.destinations.target import Target
 from syncline.model import Batch, Clock, Duration, Text, register, reveal
 from syncline.state import StateStore
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from syncline.destinations.destination import SchemaPolicy
 from syncline.destinations.sql.table import Column, Table
 from syncline.destinations.sql.tables import Check, Statement, Tables
+from syncline.destinations.target import SchemaPolicy
 from syncline.destinations.values import NONE, Convert, needed_for, shape_of
 from syncline.errors import WriteError
 from syncline.model import Batch, Row
@@ -72,6 +72,7 @@ class Rows:
     """
 
     def __init__(self, tables: Tables, name: str, key: tuple[str, ...], schema: SchemaPolicy = "evolve") -> None:
+        self.name, self.key = name, key
         self._tables, self._name, self._key, self._schema = tables, name, key, schema
         self._table = Table(name, {})
         self._version: object = None

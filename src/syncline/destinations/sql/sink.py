@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import Any
 
 from syncline.databases import Address, Database, Lane
-from syncline.destinations.destination import SchemaPolicy, Target, note_of, with_note
+from syncline.destinations.destination import Finished, note_of, with_note
 from syncline.destinations.sql.dialects import tables_of
+from syncline.destinations.sql.family import Again, Family
+from syncline.destinations.sql.gone import Gone
 from syncline.destinations.sql.identifiers import checked_table
-from syncline.destinations.sql.rows import Put, Rows, Unfit
+from syncline.destinations.sql.rows import Put, Refusal, Unfit
 from syncline.destinations.sql.tables import Tables
+from syncline.destinations.target import Deletes, SchemaPolicy, Target
 from syncline.errors import PlanError, StateError, WriteError
 from syncline.events import Reached, SchemaChanged, emit
-from syncline.model import Batch, Checkpoint, Clock, Rejected, Written
+from syncline.model import Batch, Checkpoint, Clock, Rejected, Row, Written
 from syncline.state import Lease
 from syncline.state.journal import DeadLetters
 from syncline.state.store import SqlStateStore, prepared
@@ -22,7 +26,8 @@ from syncline.state.store import SqlStateStore, prepared
 AT_ONCE = 1_000
 """Rows that are written within a few milliseconds."""
 STAGED = "syncline_staging_"
-STAGING = "staging"
+STAGING, SEEING, DOUBTFUL = "staging", "seeing", "doubtful"
+"""What the checkpoint of an unfinished pass notes: the table laid aside, the one whose keys are remembered, how many have none."""
 
 Done = tuple[Written, list[str]]
 """What became of a batch, and the statements that changed the schema."""
@@ -47,58 +52,62 @@ class SqlSink:
         lease: Lease,
         checkpoint: Checkpoint,
         schema: SchemaPolicy = "evolve",
+        deletes: Deletes | None = None,
     ) -> SqlWriter:
         table = checked_target(self._tables, stream, target, primary_key)
-        name = table
-        if target.write == "replace":
-            name = STAGED + table
-            going_on = not fresh and note_of(checkpoint).get(STAGING) == name
-            await self.state.patience.call(lambda: self._stage(table, name, primary_key, lease, going_on=going_on))
-        else:
-            await self.state.patience.call(lambda: self._look(table))
-        key_columns = () if target.write == "append" else primary_key
-        rows = Rows(self._tables, name, key_columns, schema)
-        return SqlWriter(
-            self._lane, self._database, self._tables, self._clock, state=self.state, rows=rows, table=table, staged=name
-        )
+        note = {} if fresh else note_of(checkpoint)
+        prefix = STAGED if target.write == "replace" else ""
+        family = Family(self._tables, prefix + table, primary_key, target, schema=schema, prefix=prefix)
+        gone = None
+        if deletes is not None and target.write == "upsert":
+            going_on = note.get(SEEING) == table
+            gone = Gone(family, deletes, table, going_on=going_on, doubtful=int(note.get(DOUBTFUL, 0)))
+            gone.seeing = deletes.missing and (going_on or fresh or checkpoint.resume is None)
+        writer = SqlWriter(self._lane, self._database, self._clock, self.state, family=family, prefix=prefix, gone=gone)
+        going_on = note.get(STAGING) == prefix + table
+        await self.state.patience.call(lambda: writer.begin(lease, going_on=going_on))
+        return writer
 
     async def close(self) -> None:
         await self._lane.run(self._database.close)
         self._lane.close()
 
-    def _look(self, table: str) -> None:
-        with self._database.explained(WriteError):
-            self._tables.load(table)
-
-    def _stage(self, table: str, name: str, key: tuple[str, ...], lease: Lease, *, going_on: bool) -> None:
-        """Lay a table aside for the pass, in the shape of the one it will replace."""
-        with self._database.transaction(WriteError):
-            self.state.ledger.refuse_fenced_out(lease)  # an old holder must not drop our rows
-            before = self._tables.load(table)
-            if not going_on:
-                self._tables.drop(name)
-            if before.exists and not self._tables.load(name).exists:
-                self._tables.apply(self._tables.laid_aside(name, before, key))
-
 
 class SqlWriter:
-    """One stream's way into one table. `staged` is the table written to; it takes the place of `table` in the end."""
+    """One stream's way into one table and those of its lists.
+
+    With a `prefix`, rows are laid aside in tables named so, which take the place of the others in the end.
+    """
 
     def __init__(
         self,
         lane: Lane,
         database: Database,
-        tables: Tables,
         clock: Clock,
-        *,
         state: SqlStateStore,
-        rows: Rows,
-        table: str,
-        staged: str,
+        *,
+        family: Family,
+        prefix: str,
+        gone: Gone | None,
     ) -> None:
-        self._lane, self._database, self._tables, self._clock = lane, database, tables, clock
+        self._lane, self._database, self._tables, self._clock = lane, database, family.tables, clock
         self._state, self._ledger, self._letters = state, state.ledger, DeadLetters(database)
-        self._rows, self._table, self._staged = rows, table, staged
+        self._family, self._prefix, self._gone = family, prefix, gone
+        self._table = family.rows.name.removeprefix(prefix)
+
+    def begin(self, lease: Lease, *, going_on: bool) -> None:
+        """Look at the tables; lay them aside for the pass, in the shape of those they will replace."""
+        with self._forgetful(), self._database.transaction(WriteError):
+            self._ledger.refuse_fenced_out(lease)  # an old holder must not drop our rows
+            for rows in self._family.all if self._prefix else ():
+                before = self._tables.load(rows.name.removeprefix(self._prefix))
+                if not going_on:
+                    self._tables.drop(rows.name)
+                if before.exists and not self._tables.load(rows.name).exists:
+                    self._tables.apply(self._tables.laid_aside(rows.name, before, rows.key))
+            if self._gone is not None:
+                self._gone.begin()
+            self._tables.load(self._table)
 
     async def write(
         self,
@@ -109,23 +118,38 @@ class SqlWriter:
         *,
         records: Sequence[Any] | None = None,
         resolved: Sequence[int] = (),
+        gone: Sequence[Row] = (),
+        doubtful: int = 0,
     ) -> Written:
-        if checkpoint is not None and self._staged != self._table:
-            checkpoint = with_note(checkpoint, {STAGING: self._staged})
         done: list[Done] = []
+        doubtful += self._gone.doubtful if self._gone else 0
 
         def attempt(put_rows: Callable[[Batch], Put], *, begun: bool = False) -> Done:
             done.clear()
+            now = self._clock.now()
             with self._forgetful(), self._database.transaction(WriteError, begun=begun):
-                put = put_rows(batch) if batch.rows else Put()
+                changes, deleted = [], 0
+                if self._gone is not None:
+                    self._gone.doubtful = doubtful
+                    changes = self._gone.ready(gone)
+                    self._gone.see(batch)
+                put = put_rows(self._gone.alive(batch) if self._gone else batch) if batch.rows else Put()
+                if self._gone is not None:
+                    deleted = self._gone.delete(gone, now)
                 refused = refusals_of(put, batch, records)
                 emit(Reached(station="rows written"))
-                self._ledger.commit(lease, checkpoint, now=self._clock.now(), written=put.written)
+                self._ledger.commit(lease, self._noted(checkpoint), now=now, written=put.written + deleted)
                 if rejected or refused:
-                    self._letters.add(lease.key, lease.owner.run_id, [*rejected, *refused], self._clock.now())
+                    self._letters.add(lease.key, lease.owner.run_id, [*rejected, *refused], now)
                 if resolved:
                     self._letters.mark(resolved, "retried", attempted=True)
-                done.append((Written(written=put.written, unchanged=put.unchanged, rejected=refused), put.changes))
+                written = Written(
+                    written=put.written + deleted,
+                    unchanged=put.unchanged + len(gone) - deleted,
+                    deleted=deleted,
+                    rejected=refused,
+                )
+                done.append((written, [*changes, *put.changes]))
                 emit(Reached(station="checkpoint written"))
             self._ledger.committed(lease)
             emit(Reached(station="committed"))
@@ -133,9 +157,14 @@ class SqlWriter:
 
         def both(*, begun: bool = False) -> Done:
             try:
-                return attempt(self._put, begun=begun)
+                return attempt(self._family.put, begun=begun)
             except Unfit:
-                return attempt(self._put_carefully)
+                excluded: dict[int, Refusal] = {}
+            while True:
+                try:
+                    return attempt(lambda rows: self._family.put_carefully(rows, excluded))
+                except Again:
+                    continue
 
         def landed() -> Done | None:
             with self._database.explained(WriteError):
@@ -151,43 +180,64 @@ class SqlWriter:
             emit(SchemaChanged(table=self._table, change=change))
         return written
 
-    def _put(self, batch: Batch) -> Put:
-        return self._rows.put(self._rows.ready(batch))
-
-    def _put_carefully(self, batch: Batch) -> Put:
-        return self._rows.put_carefully(self._rows.ready_carefully(batch))
+    def _noted(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
+        """With what has to be known to go on with this pass."""
+        note: dict[str, Any] = {}
+        if self._prefix:
+            note[STAGING] = self._prefix + self._table
+        if self._gone is not None and self._gone.seeing:
+            note |= {SEEING: self._table, DOUBTFUL: self._gone.doubtful}
+        return checkpoint if checkpoint is None or not note else with_note(checkpoint, note)
 
     def _begun(self) -> bool:
         with self._database.explained(WriteError):
             return self._database.begun_at_once()
 
-    async def finish(self, checkpoint: Checkpoint, lease: Lease) -> None:
-        def commit() -> bool:
+    async def finish(self, checkpoint: Checkpoint, lease: Lease, *, complete: bool = False) -> Finished:
+        done: list[Finished] = []
+
+        def commit() -> Finished:
+            done.clear()
+            now = self._clock.now()
             with self._forgetful(), self._database.transaction(WriteError):
-                if self._staged != self._table:
-                    self._swap()
+                if self._prefix:
+                    for rows in self._family.all:
+                        self._swap(rows.name)
                     emit(Reached(station="rows exchanged"))
-                self._ledger.commit(lease, with_note(checkpoint, None), now=self._clock.now())
+                deleted, notice = self._missing(complete, now)
+                self._ledger.commit(lease, with_note(checkpoint, None), now=now, written=deleted)
+                done.append(Finished(deleted=deleted, notice=notice))
                 emit(Reached(station="pass written"))
             self._ledger.committed(lease)
             emit(Reached(station="pass committed"))
-            return True
+            return done[0]
 
-        def landed() -> bool | None:
+        def landed() -> Finished | None:
             with self._database.explained(WriteError):
-                return self._ledger.landed(lease) or None
+                return done[0] if done and self._ledger.landed(lease) else None
 
-        await self._state.patience.call(commit, landed)
+        return await self._state.patience.call(commit, landed)
 
-    def _swap(self) -> None:
+    def _missing(self, complete: bool, now: datetime) -> tuple[int, str | None]:
+        """How many rows were deleted because their records are missing, and why none were looked for."""
+        if self._gone is None or not self._gone.deletes.missing or not complete:
+            return 0, None
+        if not self._gone.seeing:
+            return 0, "no missing records were looked for: this pass began before that was asked for"
+        if self._gone.doubtful:
+            count = self._gone.doubtful
+            return 0, f"no missing records were looked for: {count} records of this pass have no key that is known"
+        return self._gone.delete_missing(now), None
+
+    def _swap(self, name: str) -> None:
         """Put what was staged in the table's place."""
-        staged, before = self._tables.load(self._staged), self._tables.load(self._table)
+        staged, before = self._tables.load(name), self._tables.load(name.removeprefix(self._prefix))
         if not staged.exists:
             return
         if not before.exists or not before.ours or not self._tables.exchanges:
             key = staged.key if not before.exists else ()
             self._tables.apply(self._tables.changes(before, list(staged.columns.values()), key))
-            before = self._tables.load(self._table)
+            before = self._tables.load(before.name)
         self._tables.take_place(staged, before)
 
     @contextmanager
@@ -195,7 +245,9 @@ class SqlWriter:
         try:
             yield
         except BaseException:
-            self._rows.forget()
+            self._family.forget()
+            if self._gone is not None:
+                self._gone.forget()
             raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from syncline.databases import Database
@@ -29,7 +30,7 @@ class Statement(Protocol):
 class Tables(ABC):
     """The tables of one database. Nothing here begins or commits."""
 
-    mark: ClassVar[str] = '"'
+    quotation: ClassVar[str] = '"'
     longest_name: ClassVar[int] = MAX_IDENTIFIER
     most_columns: ClassVar[int] = 1_000
     untyped: ClassVar[bool] = False
@@ -53,7 +54,7 @@ class Tables(ABC):
         return fault_of(name, self.longest_name)
 
     def quoted(self, name: str) -> str:
-        return quoted(name, self.mark)
+        return quoted(name, self.quotation)
 
     def listed(self, names: Iterable[str]) -> str:
         return ", ".join(map(self.quoted, names))
@@ -141,6 +142,35 @@ class Tables(ABC):
         """Delete the rows of these keys; returns how many there were."""
         condition = " AND ".join(f"{self.quoted(name)} = ?" for name in key)
         return self.database.executemany(f"DELETE FROM {self.quoted(table.name)} WHERE {condition}", keys)  # noqa: S608
+
+    def trim(self, table: Table, parent: Sequence[str], order: str, lengths: Sequence[Row]) -> None:
+        """Delete elements of lists that are shorter now; `lengths` are parents' keys, each with its list's length."""
+        condition = " AND ".join(f"{self.quoted(name)} = ?" for name in parent)
+        self.database.executemany(
+            f"DELETE FROM {self.quoted(table.name)} WHERE {condition} AND {self.quoted(order)} >= ?",  # noqa: S608
+            lengths,
+        )
+
+    def mark(self, table: Table, key: Sequence[str], keys: Sequence[Row], column: str, now: datetime) -> int:
+        """Write the time into the column of the rows of these keys where it is null; returns in how many."""
+        condition = " AND ".join(f"{self.quoted(name)} = ?" for name in key)
+        moment = self._moment(table, column, now)
+        return self.database.executemany(
+            f"UPDATE {self.quoted(table.name)} SET {self.quoted(column)} = ?"  # noqa: S608
+            f" WHERE {condition} AND {self.quoted(column)} IS NULL",
+            [(moment, *row) for row in keys],
+        )
+
+    def mark_where(self, table: Table, condition: str, column: str, now: datetime) -> None:
+        self.database.execute(
+            f"UPDATE {self.quoted(table.name)} SET {self.quoted(column)} = ? WHERE {condition}",  # noqa: S608
+            (self._moment(table, column, now),),
+        )
+
+    def _moment(self, table: Table, column: str, now: datetime) -> Any:
+        made = self.column_of(table, column)
+        convert = self.converter(made, frozenset({datetime})) if made is not None else None
+        return convert(now) if convert else now
 
     def fetch(self, table: Table, names: Sequence[str], key: Sequence[str], keys: Sequence[Row]) -> list[Row]:
         """The values of these columns in the rows of these keys, as the database gives them."""

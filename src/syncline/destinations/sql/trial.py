@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from syncline.databases import Address, Database, Lane
-from syncline.destinations.destination import Sample, Target, Trial
+from syncline.destinations.destination import Sample, Trial
 from syncline.destinations.sql.dialects import tables_of
 from syncline.destinations.sql.rows import Put, Ready, Rows
 from syncline.destinations.sql.sink import checked_target, refusals_of
 from syncline.destinations.sql.tables import Tables
+from syncline.destinations.target import Target
 from syncline.model import Batch, Row
 
 SAMPLES = 5
