@@ -41,6 +41,7 @@ LOCK := --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r requirements/core.lock
 	@$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(RUN) compileall -q src  # as pip does for what it installs; some environments forbid it later
 	@touch $@
 
 .venv/.dev: requirements/dev.lock .venv/.core

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import syncline
+from syncline.model import kinds
 from syncline.spec import load
 
 ROOT = Path(__file__).parent.parent
@@ -39,9 +41,21 @@ def test_the_public_surface_is_small_and_every_name_is_there() -> None:
         _ = syncline.nothing_like_it
 
 
-def test_type_checkers_know_the_same_names() -> None:
-    stub = ROOT.joinpath("src/syncline/__init__.pyi").read_text()
-    assert sorted(re.findall(r"\w+ as (\w+)", stub)) == sorted(syncline.__all__)
+@pytest.mark.parametrize("stub", sorted(ROOT.joinpath("src").rglob("__init__.pyi")), ids=lambda stub: stub.parent.name)
+def test_type_checkers_know_the_same_names(stub: Path) -> None:
+    room = importlib.import_module(".".join(stub.relative_to(ROOT / "src").parent.parts))
+    names = re.findall(r"\w+ as (\w+)", stub.read_text())
+    assert sorted(names) == sorted(room.__all__)
+    assert [name for name in names if not hasattr(room, name)] == []
+
+
+@pytest.mark.parametrize("family", ["auth", "pagination"])
+def test_every_kind_that_is_announced_is_there_and_the_other_way_round(family: str) -> None:
+    room = importlib.import_module(f"syncline.{family}")
+    ours = {name: part for name, part in kinds(family).items() if part.__module__.startswith("syncline.")}
+    assert {name: part.__module__ for name, part in ours.items()} == {
+        name: f"{room.__name__}.{home}" for name, home in room._KINDS.items()
+    }
 
 
 def test_importing_syncline_imports_nothing_else() -> None:

@@ -86,6 +86,8 @@ def test_every_kind_is_known_by_its_name_and_every_field_is_described() -> None:
         "session", "aws_sigv4", "oauth1", "digest", "mtls", "rotate",
     }  # fmt: skip
     for part in kinds("auth").values():
+        if not part.__module__.startswith("syncline."):
+            continue  # other tests register theirs
         assert part.__doc__ and all(field.description for field in part.model_fields.values())
         assert part.model_json_schema()["properties"]
 

@@ -14,8 +14,26 @@ from syncline import __version__
 from syncline.cli import main
 from syncline.cli.table import GROUPS, VERBS, overview
 from syncline.cli.words import ADD
+from tests.cli.conftest import environment
 
 HEAVY = ("pydantic", "aiohttp", "rich", "structlog", "dataclasses", "msgspec", "asyncio", "yaml", "sqlite3")
+NOT_FOR_A_SMALL_RUN = (
+    "rich",
+    "structlog",
+    "jwt",
+    "cryptography",
+    "sqlalchemy",
+    "duckdb",
+    "psycopg",
+    "redis",
+    "fsspec",
+    "keyring",
+    "aiohttp.web",
+    "syncline.auth.hmac",
+    "syncline.auth.session",
+    "syncline.pagination.offset",
+    "syncline.rehearsal",
+)
 
 
 def test_the_overview_fits_a_screen_and_names_every_verb() -> None:
@@ -65,25 +83,65 @@ def test_u3_help_imports_nothing_heavy(words: list[str]) -> None:
     assert done.stderr == "[]\n"
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_u3_help_imports_little_more_than_bare_python(words: list[str]) -> None:
+    assert len(_modules(f"from syncline.cli import main; main({words!r})") - _modules("")) <= 16
+
+
+def test_u3_a_small_run_imports_what_it_needs_and_no_more(folder: Path) -> None:
+    """What a start costs is what it imports, and that can be counted on a busy machine as well."""
+    imported = _modules("from syncline.cli import main; main(['run', 'shop.yaml', '--no-progress'])", folder)
+    assert {"aiohttp", "msgspec", "pydantic", "sqlite3", "yaml", "syncline.auth.oauth2"} <= imported
+    assert not imported & {*NOT_FOR_A_SMALL_RUN}
+    ours = {name for name in imported if name.startswith("syncline")}
+    libraries = _modules("import asyncio, aiohttp, msgspec, pydantic, sqlite3, yaml, syncline.model")
+    assert len(ours) <= 170
+    assert len(imported - ours - libraries) <= 40
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [["--help"], ["--version"]])
-def test_u3_help_takes_at_most_three_times_bare_python(words: list[str]) -> None:
-    bare, ours = ["-c", "pass"], ["-c", "import sys; from syncline.cli import main; sys.exit(main())", *words]
-    # the pairs are measured in turn, so that a busy machine slows both
-    times = [(_cpu(bare), _cpu(ours)) for _ in range(9)]
-    assert min(mine for _, mine in times) <= 3 * min(python for python, _ in times)
+def test_u3_help_takes_at_most_three_times_bare_python(words: list[str], folder: Path) -> None:
+    ours = ["-c", "import sys; from syncline.cli import main; sys.exit(main())", *words]
+    _holds_once(ours, 3, folder)
 
 
 @pytest.mark.slow
-def test_u3_a_small_run_costs_little_more_than_the_libraries_it_stands_on(folder: Path) -> None:
-    libraries = ["-c", "import asyncio, aiohttp, msgspec, pydantic, sqlite3, yaml"]
-    ours = ["-m", "syncline.cli", "run", "shop.yaml", "--no-progress"]
-    times = [(_cpu(libraries), _cpu(ours, folder)) for _ in range(5)]
-    assert min(mine for _, mine in times) <= 2.2 * min(floor for floor, _ in times)
+def test_u3_a_small_run_starts_within_half_a_second(folder: Path) -> None:
+    """Half a second on the machine of the promise, where bare Python takes 10 ms: fifty times that on any other."""
+    _holds_once(["-m", "syncline.cli", "run", "shop.yaml", "--no-progress"], 50, folder)
 
 
-def _cpu(words: list[str], cwd: Path | None = None) -> float:
+def _modules(program: str, cwd: Path | None = None) -> set[str]:
+    told = f"{program}\nimport sys; print('modules', *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], cwd=cwd, capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def _holds_once(words: list[str], times: int, cwd: Path) -> None:
+    """The cheapest of some runs is within so many times bare Python's cheapest.
+
+    Noise only ever adds, so one measurement that holds is proof; on a busy machine it takes more of them.
+    """
+    _cpu(words, cwd)  # compiles
+    bare, ours = [], []
+    for _ in range(30):
+        bare.append(_cpu(["-c", "pass"], cwd))
+        ours.append(_cpu(words, cwd))
+        if min(ours) <= times * min(bare):
+            return
+    pytest.fail(f"{min(ours):.3f} s of CPU, at bare Python's {min(bare):.3f} s")
+
+
+def _cpu(words: list[str], cwd: Path) -> float:
+    # what pip installs is compiled; a checkout is when it first runs, unless the environment forbids it
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *words], cwd=cwd, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        [sys.executable, *words],
+        cwd=cwd,
+        env=environment(PYTHONDONTWRITEBYTECODE=""),
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -1,39 +1,43 @@
-"""Who asks: turns a request into an authorised one, without sending anything itself."""
+"""Who asks: turns a request into an authorised one, without sending anything itself.
 
-from syncline.auth.auth import Auth, AuthField, Steps
-from syncline.auth.certificate import Certificate
-from syncline.auth.combined import Combined
-from syncline.auth.device import DeviceCode, Poll, Polling
-from syncline.auth.digest import Digest
-from syncline.auth.hmac import Hmac
-from syncline.auth.jwt import Jwt
-from syncline.auth.keys import ApiKey, Basic, Bearer
-from syncline.auth.mtls import Mtls
-from syncline.auth.oauth1 import OAuth1
-from syncline.auth.oauth2 import OAuth2
-from syncline.auth.rotate import Rotate
-from syncline.auth.session import Session
-from syncline.auth.sigv4 import AwsSigV4
+An integration needs one kind of the dozen, so each is imported when it is first asked for.
+"""
 
-__all__ = [
-    "ApiKey",
-    "Auth",
-    "AuthField",
-    "AwsSigV4",
-    "Basic",
-    "Bearer",
-    "Certificate",
-    "Combined",
-    "DeviceCode",
-    "Digest",
-    "Hmac",
-    "Jwt",
-    "Mtls",
-    "OAuth1",
-    "OAuth2",
-    "Poll",
-    "Polling",
-    "Rotate",
-    "Session",
-    "Steps",
-]
+from syncline.model import announce, late_names
+
+_KINDS = {
+    "api_key": "keys",
+    "aws_sigv4": "sigv4",
+    "basic": "keys",
+    "bearer": "keys",
+    "combined": "combined",
+    "digest": "digest",
+    "hmac": "hmac",
+    "jwt": "jwt",
+    "mtls": "mtls",
+    "oauth1": "oauth1",
+    "oauth2": "oauth2",
+    "rotate": "rotate",
+    "session": "session",
+}
+_HOMES = {
+    "auth": ("Auth", "AuthField", "Steps"),
+    "certificate": ("Certificate",),
+    "combined": ("Combined",),
+    "device": ("DeviceCode", "Poll", "Polling"),
+    "digest": ("Digest",),
+    "hmac": ("Hmac",),
+    "jwt": ("Jwt",),
+    "keys": ("ApiKey", "Basic", "Bearer"),
+    "mtls": ("Mtls",),
+    "oauth1": ("OAuth1",),
+    "oauth2": ("OAuth2",),
+    "rotate": ("Rotate",),
+    "session": ("Session",),
+    "sigv4": ("AwsSigV4",),
+}
+
+announce("auth", {kind: f"{__name__}.{home}" for kind, home in _KINDS.items()})
+
+__all__ = sorted(name for names in _HOMES.values() for name in names)  # noqa: PLE0605 – a list of text, made here
+__getattr__ = late_names(__name__, _HOMES)

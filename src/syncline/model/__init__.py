@@ -3,7 +3,8 @@
 from syncline.model.clock import Clock, SystemClock
 from syncline.model.exact_json import BodyTooDeep, MalformedBody, decode_json, encode_json
 from syncline.model.exchange import Headers, Request, Response, origin_of
-from syncline.model.part import Part, kind_of, kinds, part_field, register
+from syncline.model.late import late_names
+from syncline.model.part import Part, announce, kind_of, kinds, part_field, register
 from syncline.model.paths import MISSING, PathError, compile_path, parse_path, put_path, read_path
 from syncline.model.records import Batch, Checkpoint, Page, Record, Rejected, Row, Written
 from syncline.model.shapes import Shape, shape_of
@@ -40,6 +41,7 @@ __all__ = [
     "Text",
     "Token",
     "Written",
+    "announce",
     "compile_path",
     "decode_json",
     "encode_json",
@@ -48,6 +50,7 @@ __all__ = [
     "format_size",
     "kind_of",
     "kinds",
+    "late_names",
     "origin_of",
     "parse_path",
     "part_field",

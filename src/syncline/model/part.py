@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
@@ -57,7 +58,9 @@ def to_data(value: Any) -> Any:
 
 
 _families: dict[str, dict[str, type[Part]]] = {}
+_announced: dict[str, dict[str, str]] = {}
 _looked_for_plugins: set[str] = set()
+_broken: dict[str, str] = {}
 
 P = TypeVar("P", bound=Part)
 
@@ -79,12 +82,23 @@ def register(family: str) -> Callable[[type[P]], type[P]]:
             raise ValueError(f'{part.__name__} needs a field: kind: Literal["its_name"] = "its_name"')
         name = kind_of(part)
         known = _families.setdefault(family, {})
-        if name in known and known[name].__qualname__ != part.__qualname__:
-            raise ValueError(f"{family} kind {name!r} is taken by {known[name].__module__}.{known[name].__qualname__}")
+        if name not in known and _announced.get(family, {}).get(name, part.__module__) != part.__module__:
+            import_module(_announced[family][name])
+        if name in known and _full_name(known[name]) != _full_name(part):
+            raise ValueError(f"{family} kind {name!r} is taken by {_full_name(known[name])}")
         known[name] = part
         return part
 
     return enter
+
+
+def _full_name(part: type[Part]) -> str:
+    return f"{part.__module__}.{part.__qualname__}"
+
+
+def announce(family: str, homes: Mapping[str, str]) -> None:
+    """Make kinds known by the modules that register them, which are imported when one of theirs is asked for."""
+    _announced.setdefault(family, {}).update(homes)
 
 
 def kinds(family: str) -> Mapping[str, type[Part]]:
@@ -96,11 +110,19 @@ def kinds(family: str) -> Mapping[str, type[Part]]:
         _looked_for_plugins.add(family)
         for point in entry_points(group=ENTRY_POINTS):
             if point.name.startswith(f"{family}."):
-                point.load()
+                try:
+                    point.load()
+                except Exception as error:  # whatever a stranger's module raises; it is told to who asks for its kind
+                    package = f"package {point.dist.name!r}" if point.dist else repr(point.value)
+                    _broken[point.name] = f"{package}, which cannot be imported: {type(error).__name__}: {error}"
+    for home in _announced.get(family, {}).values():
+        import_module(home)
     return dict(sorted(_families.get(family, {}).items()))
 
 
 def _find(family: str, name: str) -> type[Part] | None:
+    if name not in _families.get(family, {}) and name in _announced.get(family, {}):
+        import_module(_announced[family][name])
     return _families.get(family, {}).get(name) or kinds(family).get(name)
 
 
@@ -112,7 +134,8 @@ class _PartRule:
 
     def read(self, value: Any, info: core_schema.ValidationInfo) -> Part:
         if isinstance(value, Part):
-            if isinstance(value, tuple(kinds(self.family).values())):
+            # whoever made the value has imported its class, which is registered by then
+            if isinstance(value, tuple(_families.get(self.family, {}).values())):
                 return value
             raise PydanticCustomError(
                 "part_type",
@@ -131,6 +154,12 @@ class _PartRule:
             known = kinds(self.family)
             raise PydanticCustomError("kind_missing", "kind is missing; there is: {known}", {"known": ", ".join(known)})
         part = _find(self.family, str(value["kind"]))
+        if part is None and (reason := _broken.get(f"{self.family}.{value['kind']}")):
+            raise PydanticCustomError(
+                "kind_broken",
+                "{family} kind {name} comes from {reason}",
+                {"family": self.family, "name": repr(value["kind"]), "reason": reason, "loc": ["kind"]},
+            )
         if part is None:
             hint = did_you_mean(str(value["kind"]), kinds(self.family))
             raise PydanticCustomError(

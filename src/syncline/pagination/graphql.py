@@ -22,6 +22,10 @@ class GraphQLConnection(Pagination):
     size_variable: str | None = Field(default=None, description="Variable of the query for the page's length: first")
     size: int = Field(default=100, ge=1, description="Records asked for with each page, if size_variable is given")
 
+    def records_path(self, document: Any) -> str | None:
+        has_nodes = compile_path(f"{self.connection}.nodes")(document) is not MISSING
+        return f"{self.connection}.nodes" if has_nodes else f"{self.connection}.edges[*].node"
+
     def apply(self, request: Request, position: Position) -> Request:
         variables: dict[str, Any] = {}
         if self.size_variable is not None:

@@ -70,6 +70,10 @@ class Pagination(Part):
         """The paths that it reads in an answer's document; None where it looks into records too, or elsewhere."""
         return None
 
+    def records_path(self, document: Any) -> str | None:
+        """Where the records stand in a document, for a kind whose answers have a form of their own."""
+        return None
+
     def start(self) -> Position:
         """Where the first page lies."""
         return {}

@@ -15,7 +15,7 @@ from syncline.http import Client, decode_json_body
 from syncline.http.caching import NOTE, Known, PageMemory
 from syncline.http.caps import Spending
 from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Response, Shape, compile_path
-from syncline.pagination import Answer, GraphQLConnection, Position, Watch
+from syncline.pagination import Answer, Position, Watch
 from syncline.sources.answer import records_of
 from syncline.sources.endpoint import PLACEHOLDER, Endpoint, Parent
 from syncline.sources.page_maker import Asked, Context, PageMaker, Token
@@ -208,19 +208,13 @@ class Reader:
         document = response.document
         if isinstance(document, ShapedPage):
             return Answer(document.document, response.headers, response.url, document.records)
-        records = records_of(endpoint, self._records_path(endpoint, response), response)
+        where = endpoint.records or endpoint.pagination.records_path(document)
+        records = records_of(endpoint, where, response)
         return Answer(document, response.headers, response.url, records)
 
     def _plain(self, endpoint: Endpoint, response: Response, body: bytes) -> list[Any]:
         whole = msgspec.structs.replace(response, document=decode_json_body(response))
         return records_of(endpoint, endpoint.records, whole)
-
-    def _records_path(self, endpoint: Endpoint, response: Response) -> str | None:
-        if endpoint.records is None and isinstance(endpoint.pagination, GraphQLConnection):
-            connection = endpoint.pagination.connection
-            has_nodes = compile_path(f"{connection}.nodes")(response.document) is not MISSING
-            return f"{connection}.nodes" if has_nodes else f"{connection}.edges[*].node"
-        return endpoint.records
 
     async def _send(
         self, endpoint: Endpoint, request: Request, number: int, context: Context, known: Known | None
