@@ -141,11 +141,9 @@ def test_u18_75_another_runner_holds_it(folder: Path) -> None:
     prepare(database)
     Ledger(database).acquire("shop-orders", Owner.current("elsewhere"), datetime.now(UTC), 60.0)
     database.close()
-    started = time.monotonic()
     done = syncline("run", "shop.yaml", cwd=folder)
     assert done.returncode == 75, done.stderr
     assert "lease: shop-orders is held by process" in done.stderr
-    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -13,6 +13,7 @@ from syncline.errors import PaginationError
 from syncline.model import Request
 from syncline.pagination import Answer, Cursor, GraphQLConnection, Link, NextUrl, Pagination
 from tests.pagination.walking import URL, ListServer, answer, asked, rows, walk
+from tests.support.cost import assert_costs_at_most
 
 counts = st.integers(0, 60)
 crashes = st.integers(0, 6)
@@ -233,9 +234,6 @@ def test_no_link_header_breaks_or_stalls_the_reader(header: str) -> None:
 
 
 def test_a_hostile_link_header_is_read_in_no_time() -> None:
-    import time
-
     for piece in ('<a>;x="', "<a>;" + " ;" * 50, '<a>; rel="' + '\\"' * 50, "<", " " * 50, ',"'):
-        began = time.process_time()
-        Link().advance({}, answer([], [], {"Link": piece * (100_000 // len(piece))}))
-        assert time.process_time() - began < 0.5
+        page = answer([], [], {"Link": piece * (100_000 // len(piece))})
+        assert_costs_at_most(0.25, lambda page=page: Link().advance({}, page))  # type: ignore[misc]

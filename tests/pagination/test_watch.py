@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +15,7 @@ from syncline.errors import PaginationError
 from syncline.model import Request
 from syncline.pagination import Answer, Cursor, GraphQLConnection, Link, NextUrl, Offset, PageNumber, Pagination, Watch
 from tests.pagination.walking import URL, ListServer, answer, asked, rows, walk
+from tests.support.cost import assert_costs_at_most
 
 Serve = Callable[[Request], Answer]
 
@@ -185,13 +185,17 @@ def test_many_empty_pages_with_new_cursors_are_no_stall() -> None:
 
 def test_watching_costs_little_time_and_memory() -> None:
     page = [{"id": number, "text": "x" * 200} for number in range(1000)]
-    watch = Watch()
+
+    def watching() -> Watch:
+        watch = Watch()
+        for number in range(5_000):
+            page[0] = {"id": -number}
+            watch.check({"cursor": f"c{number}"}, answer(None, page), {"cursor": f"c{number + 1}"})
+        return watch
+
+    assert_costs_at_most(0.5, watching)
     tracemalloc.start()
-    began = time.process_time()
-    for number in range(5_000):
-        page[0] = {"id": -number}
-        watch.check({"cursor": f"c{number}"}, answer(None, page), {"cursor": f"c{number + 1}"})
-    seconds = time.process_time() - began
+    watch = watching()
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert seconds < 2 and size < 2_500_000
+    assert watch and size < 2_500_000
