@@ -36,6 +36,7 @@ class StreamFinished(Event, frozen=True, kw_only=True):
     unchanged: int
     rejected: int
     filtered: int
+    deleted: int = 0
 
 
 class PageRead(Event, frozen=True, kw_only=True):
@@ -52,6 +53,7 @@ class BatchWritten(Event, frozen=True, kw_only=True):
     unchanged: int
     rejected: int
     filtered: int
+    deleted: int = 0
     cursor: str | None = None
 
 

@@ -279,13 +279,13 @@ async def test_r33_a_run_that_is_asked_to_stop_checkpoints_and_leaves(tmp_path: 
     shelf = Shelf(books=12)
     stop = asyncio.Event()
 
-    def at_the_second_batch(scope: events.Scope, event: events.Event) -> None:
-        if isinstance(event, events.BatchWritten) and rows(tmp_path, "SELECT count(*) FROM books") == [(6,)]:
+    def at_the_second_page(scope: events.Scope, event: events.Event) -> None:
+        if isinstance(event, events.PageRead) and event.number == 2:
             stop.set()
 
     async with serving(shelf) as url:
         file = integration(url, tmp_path, books())
-        report = await arun(file, stop=stop, listeners=[at_the_second_batch])
+        report = await arun(file, stop=stop, listeners=[at_the_second_page])
         assert (report.status, report.exit_code) == ("interrupted", 130)
         assert rows(tmp_path, "SELECT count(*) FROM books") == [(6,)]
         shelf.requests.clear()

@@ -62,15 +62,18 @@ class Writer(Protocol):
         records: Sequence[Any] | None = None,
         resolved: Sequence[int] = (),
         gone: Sequence[Row] = (),
+        present: Sequence[Row] = (),
         doubtful: int = 0,
     ) -> Written:
         """Make rows, dead letters and checkpoint durable, all or none. `checkpoint=None` leaves it where it is.
 
         `records[i]` is the source record of `batch.rows[i]`: what is kept where the destination has to refuse the row;
         without it the row itself is kept. `resolved` are dead letters that this batch lands. `gone` are the keys, in the order of
-        the primary key, of rows whose records were deleted at the source; none of them is among the rows. `doubtful` counts
-        records whose key is not known, so that nothing can be said to be missing. What `Written.rejected` names is stored
-        already. Raises WriteError, StateError, LeaseError (fenced out: nothing was kept).
+        the primary key, of rows whose records were deleted at the source, after what is among the rows. `present` are keys of
+        records that are there but became no row; `doubtful` counts those whose key is not known, so that nothing can be said to
+        be missing. What `Written.rejected` names is stored already.
+
+        Raises WriteError, StateError, LeaseError (fenced out: nothing was kept).
         """
         ...
 

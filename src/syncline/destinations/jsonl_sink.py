@@ -82,6 +82,7 @@ class JsonlWriter:
         records: Sequence[Any] | None = None,
         resolved: Sequence[int] = (),
         gone: Sequence[Row] = (),
+        present: Sequence[Row] = (),
         doubtful: int = 0,
     ) -> Written:
         if checkpoint is None:  # its length would be committed with nothing

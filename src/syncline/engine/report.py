@@ -13,13 +13,17 @@ EXIT_CODES = {"done": 0, "failed": 1, "partial": 5, "deferred": 6, "interrupted"
 
 
 class Account(msgspec.Struct):
-    """Counts of records: read = written + unchanged + rejected + filtered."""
+    """Counts of records: read = written + unchanged + rejected + filtered.
+
+    `deleted` counts rows: those whose record said so (they are among the written), and those whose record a complete pass missed.
+    """
 
     read: int = 0
     written: int = 0
     unchanged: int = 0
     rejected: int = 0
     filtered: int = 0
+    deleted: int = 0
 
     @property
     def adds_up(self) -> bool:

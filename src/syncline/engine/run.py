@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from syncline import events
-from syncline.destinations import Sink
+from syncline.destinations import Deletes, Sink
 from syncline.engine.opening import Opened, opened, prepared
 from syncline.engine.report import EXIT_CODES, Report, StreamReport, Tally, finished, status_of
 from syncline.engine.stream_run import Stopped, StreamRun
@@ -38,6 +38,7 @@ def run(
     streams: Sequence[str] | None = None,
     full: bool = False,
     limit: int | None = None,
+    allow_deletes: bool = False,
     environment: Mapping[str, str] | None = None,
     clock: Clock | None = None,
     listeners: Sequence[events.Listener] = (),
@@ -49,6 +50,7 @@ def run(
             streams=streams,
             full=full,
             limit=limit,
+            allow_deletes=allow_deletes,
             environment=environment,
             clock=clock,
             listeners=listeners,
@@ -62,6 +64,7 @@ async def arun(
     streams: Sequence[str] | None = None,
     full: bool = False,
     limit: int | None = None,
+    allow_deletes: bool = False,
     environment: Mapping[str, str] | None = None,
     clock: Clock | None = None,
     listeners: Sequence[events.Listener] = (),
@@ -70,7 +73,8 @@ async def arun(
     """Run an integration, or the one in a file, to its end.
 
     `streams` names those to run (default: all); `full` forgets the cursor and reads everything; `limit` ends each stream
-    after about so many records, to go on from there in the next run. `environment` takes the place of the process's for
+    after about so many records, to go on from there in the next run. `allow_deletes` deletes what a complete pass did not list
+    however much that is. `environment` takes the place of the process's for
     secret references. Setting `stop` makes the run checkpoint and leave.
 
     What fails in one stream is told in the report and does not stop the others, unless they would meet it too. Raises
@@ -89,6 +93,7 @@ async def arun(
     ):
         async with opened(ready, clock) as open_parts:
             this = _Run(open_parts, clock, report, tally=tally, stop=stop or asyncio.Event(), full=full, limit=limit)
+            this.allow_deletes = allow_deletes
             await this.go(ready.streams)
             report.finished_at = clock.now()
             report.seconds = clock.monotonic() - began
@@ -113,6 +118,7 @@ class _Run:
     ) -> None:
         self.parts, self.clock, self.report, self.tally = parts, clock, report, tally
         self.stop, self.full, self.limit = stop, full, limit
+        self.allow_deletes = False
         self.integration: Integration = parts.integration
         self.sink: Sink = parts.sink
 
@@ -196,8 +202,10 @@ class _Run:
             lease=lease,
             checkpoint=checkpoint,
             schema=stream.schema_,
+            deletes=self._deletes(stream),
         )
         await StreamRun(
+            batch_rows=self.sink.batch_rows,
             stream=stream,
             reader=self.parts.reader,
             writer=writer,
@@ -208,6 +216,10 @@ class _Run:
             stop=self.stop,
             limit=self.limit,
         ).go()
+
+    def _deletes(self, stream: Stream) -> Deletes | None:
+        deletes = stream.deletes
+        return deletes.model_copy(update={"max_ratio": 1.0}) if deletes and self.allow_deletes else deletes
 
     @asynccontextmanager
     async def _leases(self, streams: tuple[Stream, ...]) -> AsyncIterator[dict[str, Lease]]:

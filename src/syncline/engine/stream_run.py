@@ -10,25 +10,33 @@ from typing import Any
 import msgspec
 
 from syncline.destinations import Writer
-from syncline.engine.report import Account, StreamReport
-from syncline.errors import PartialError
+from syncline.engine.gathering import Gathered
+from syncline.engine.report import StreamReport
+from syncline.engine.tombstones import Keys, Sifted, Tombstones
+from syncline.errors import PartialError, SynclineError
 from syncline.events import BatchWritten, Noticed, PageRead, StreamStarted, emit
 from syncline.mapping import Mapped, Mapper
-from syncline.model import Checkpoint, Page, Shape, parse_path
+from syncline.model import Checkpoint, Page, Row, Shape, parse_path
 from syncline.sources import Reader, without_validators
-from syncline.spec import Stream
+from syncline.spec import Stream, key_columns
 from syncline.state import Lease
 
 PREFETCH = 2
 """Pages that wait, fetched, for the one being written."""
+IDLE = 1.0
+"""Seconds without a page after which what was gathered is written."""
 
 
 class Stopped(Exception):
     """Somebody asked the run to stop; everything up to the last checkpoint is safe."""
 
 
-class StreamRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One pass over one stream, or the rest of an interrupted one; fills `report` as it goes."""
+class StreamRun(msgspec.Struct, kw_only=True):
+    """One pass over one stream, or the rest of an interrupted one; fills `report` as it goes.
+
+    Pages are gathered until they are `batch_rows` rows, or nothing more came for a while: then they are written together, with
+    the checkpoint of the last of them.
+    """
 
     stream: Stream
     reader: Reader
@@ -38,7 +46,17 @@ class StreamRun(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: Checkpoint
     report: StreamReport
     stop: asyncio.Event
+    batch_rows: int
     limit: int | None = None
+    _gathered: Gathered | None = None
+    _keys: Keys | None = None
+    _tombstones: Tombstones | None = None
+
+    def __post_init__(self) -> None:
+        deletes = self.stream.deletes
+        if deletes is not None:
+            self._keys = Keys(self.stream)
+            self._tombstones = Tombstones(deletes, self._keys) if deletes.when is not None else None
 
     async def go(self) -> None:
         """Raises Stopped, PartialError where the pass cannot have seen everything, and whatever either end raises."""
@@ -53,51 +71,124 @@ class StreamRun(msgspec.Struct, frozen=True, kw_only=True):
             )
         )
         gap: str | None = None
-        how = self.stream.into.write
-        pages = self.reader.pages(
-            self.stream, self.checkpoint, remember=how == "append", conditional=how == "upsert", shape=self._shape()
-        )
-        async with aclosing(ahead(pages, self.stop)) as coming:
-            async for page in coming:
-                if page.last:
-                    if report.account.rejected:
-                        page.checkpoint = without_validators(page.checkpoint)  # what was refused is to be met again
-                    await to_the_end(self.writer.finish(page.checkpoint, self.lease))
-                    report.cursor, gap = page.checkpoint.cursor, page.gap
-                    continue
-                await self._write(page)
-                if self.limit is not None and report.account.read >= self.limit:
-                    emit(Noticed(what=f"stopped after {report.account.read} records; the next run goes on from here"))
-                    break
+        async with aclosing(ahead(self._pages(), self.stop)) as coming:
+            try:
+                async for page in coming:
+                    if page is None:
+                        await self._write()
+                        continue
+                    if page.last:
+                        await self._write()
+                        await self._finish(page, complete=page.gap is None and not incremental)
+                        gap = page.gap
+                        continue
+                    self._gather(page)
+                    if self._gathered and len(self._gathered.batch.rows) >= self.batch_rows:
+                        await self._write()
+                    if self._is_enough():
+                        await self._write()
+                        emit(
+                            Noticed(what=f"stopped after {report.account.read} records; the next run goes on from here")
+                        )
+                        break
+            except (Stopped, SynclineError):
+                await self._write()  # what came before is good
+                raise
         self._judge(gap)
 
-    async def _write(self, page: Page) -> None:
-        read = len(page.records) + page.repeated
-        emit(PageRead(number=page.number, records=read, total=page.total))
-        mapped = self._map(page)
-        kept = mapped.rejected if self.stream.on_reject.keep else []
-        written = await to_the_end(
-            self.writer.write(mapped.batch, kept, page.checkpoint, self.lease, records=mapped.sources)
+    def _pages(self) -> AsyncGenerator[Page, None]:
+        stream, how, deletes = self.stream, self.stream.into.write, self.stream.deletes
+        everything = deletes is not None and deletes.missing  # a page that is passed over lists nothing
+        return self.reader.pages(
+            stream,
+            self.checkpoint,
+            remember=how == "append",
+            conditional=how == "upsert" and not everything,
+            shape=None if self._tombstones else self._shape(),
         )
-        done = Account(
-            read=read,
+
+    def _gather(self, page: Page) -> None:
+        emit(PageRead(number=page.number, records=page.read, total=page.total))
+        sifted = self._tombstones.sift(page.records) if self._tombstones else None
+        mapped = self._map(page) if sifted is None else self.mapper.map(sifted.alive)
+        gathered = self._gathered
+        if gathered is None:
+            gathered = self._gathered = Gathered.begin(page, mapped, key_columns(self.stream) if self._keys else ())
+        gathered.add(page, mapped)
+        if sifted is not None and sifted.gone:
+            gathered.bury(self._buried(page, sifted, mapped))
+        if sifted is not None:
+            gathered.reject(sifted.rejected)
+        if self._keys is not None and self.stream.deletes and self.stream.deletes.missing:
+            for rejected in mapped.rejected:
+                key = self._keys.of(rejected.record)
+                if key is None:
+                    gathered.doubtful += 1
+                else:
+                    gathered.present.append(key)
+
+    def _buried(self, page: Page, sifted: Sifted, mapped: Mapped) -> dict[Row, None]:
+        """The keys of what is deleted and does not come again further down on the page."""
+        assert self._keys is not None and self._gathered is not None
+        places = {id(record): place for place, record in enumerate(page.records)}
+        later: dict[Row, int] = {}
+        columns = mapped.batch.columns
+        at = [columns.index(name) for name in self._gathered.key if name in columns]
+        for row, record in zip(mapped.batch.rows, mapped.sources, strict=True):
+            later[tuple(row[place] for place in at)] = places[id(record)]
+        last = {key: None for key, place in sifted.gone.items() if later.get(key, -1) < place}
+        self._gathered.superseded += page.read - page.repeated - len(sifted.alive) - len(sifted.rejected) - len(last)
+        return last
+
+    async def _write(self) -> None:
+        """What was gathered, as one batch with its checkpoint."""
+        gathered, self._gathered = self._gathered, None
+        if gathered is None:
+            return
+        written = await to_the_end(
+            self.writer.write(
+                gathered.batch,
+                gathered.rejected if self.stream.on_reject.keep else [],
+                gathered.checkpoint,
+                self.lease,
+                records=gathered.sources,
+                gone=list(gathered.gone),
+                present=gathered.present,
+                doubtful=gathered.doubtful,
+            )
+        )
+        done = gathered.account(
             written=written.written,
-            unchanged=written.unchanged + page.repeated,
-            rejected=len(mapped.rejected) + len(written.rejected),
-            filtered=mapped.filtered,
+            unchanged=written.unchanged,
+            deleted=written.deleted,
+            refused=len(written.rejected),
         )
         self.report.account = self.report.account + done
-        self.report.pages += 1
-        running = page.checkpoint.running
+        self.report.pages += gathered.pages
+        running = gathered.checkpoint.running
         emit(
             BatchWritten(
                 written=done.written,
                 unchanged=done.unchanged,
                 rejected=done.rejected,
                 filtered=done.filtered,
+                deleted=done.deleted,
                 cursor=None if running is None else str(running),
             )
         )
+
+    async def _finish(self, page: Page, *, complete: bool) -> None:
+        if self.report.account.rejected:
+            page.checkpoint = without_validators(page.checkpoint)  # what was refused is to be met again
+        finished = await to_the_end(self.writer.finish(page.checkpoint, self.lease, complete=complete))
+        self.report.account.deleted += finished.deleted
+        self.report.cursor = page.checkpoint.cursor
+        if finished.notice:
+            emit(Noticed(what=finished.notice))
+
+    def _is_enough(self) -> bool:
+        read = self.report.account.read + (self._gathered.read if self._gathered else 0)
+        return self.limit is not None and read >= self.limit
 
     def _shape(self) -> Shape | None:
         """All that is looked at in a record: by the mapping, by the cursor, and to tell one record from another."""
@@ -127,8 +218,8 @@ class StreamRun(msgspec.Struct, frozen=True, kw_only=True):
             )
 
 
-async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> AsyncGenerator[Page, None]:
-    """The same pages, fetched ahead by a task of its own. Raises Stopped once `stop` is set."""
+async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> AsyncGenerator[Page | None, None]:
+    """The same pages, fetched ahead by a task of its own, and None where none came for a while. Raises Stopped after `stop`."""
     queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(PREFETCH)
 
     async def fetch() -> None:
@@ -148,11 +239,14 @@ async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> Async
             if stop.is_set():
                 raise Stopped
             if queue.empty():
-                getting = asyncio.create_task(queue.get())
-                await asyncio.wait({getting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                getting = getting or asyncio.create_task(queue.get())
+                done, _ = await asyncio.wait({getting, stopping}, timeout=IDLE, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    yield None
+                    continue
                 if not getting.done():
                     raise Stopped
-                item = getting.result()
+                item, getting = getting.result(), None
             else:
                 item = queue.get_nowait()
             if item is None:

@@ -4,7 +4,7 @@ from syncline.mapping.chain import Call, Chain, ChainError, inverse_of, parse_ch
 from syncline.mapping.mapper import Mapped, Mapper, compile_mapping
 from syncline.mapping.mapping import FieldMapping, Mapping
 from syncline.mapping.transform import Transform, TransformError, known_transforms, transform
-from syncline.mapping.where import Where
+from syncline.mapping.where import Matches, Where, compile_where
 
 __all__ = [
     "Call",
@@ -14,10 +14,12 @@ __all__ = [
     "Mapped",
     "Mapper",
     "Mapping",
+    "Matches",
     "Transform",
     "TransformError",
     "Where",
     "compile_mapping",
+    "compile_where",
     "inverse_of",
     "known_transforms",
     "parse_chain",

@@ -56,6 +56,11 @@ class Page(msgspec.Struct, kw_only=True):
     total: int | None = None
     """How many records the API says there are, where it says so."""
 
+    @property
+    def read(self) -> int:
+        """How many records came."""
+        return len(self.records) + self.repeated
+
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """A record that did not become a row: where in it, and why. A value, never an exception."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
-from syncline.destinations import SchemaPolicy, Target
+from syncline.destinations import Deletes, SchemaPolicy, Target
 from syncline.mapping import Mapping, Where
 from syncline.model import Part, Ratio, Text, part_field
 from syncline.sources import Endpoint
@@ -84,6 +84,9 @@ class Stream(Endpoint):
         default="evolve",
         alias="schema",
         description="New fields become columns (evolve), stop the run (freeze), or are left out (discard)",
+    )
+    deletes: Deletes | None = Field(
+        default=None, description="How records that are gone at the source are noticed, and what becomes of their rows"
     )
     on_reject: OnReject = Field(default=OnReject(), description="What to make of records that do not become rows")
 

@@ -31,7 +31,8 @@ def lint_integration(integration: Integration) -> Iterator[tuple[Path, str]]:
         yield from ((at + path, what) for path, what in _lint_parents(stream, integration))
         if misfit := _misfit(integration.source, stream):
             yield (*at, misfit.partition(" ")[0].partition(".")[0]), misfit
-        if isinstance(integration.destination, Destination) and (misfit := integration.destination.misfit(stream.into)):
+        destination = integration.destination
+        if isinstance(destination, Destination) and (misfit := destination.misfit(stream.into, stream.deletes)):
             yield (*at, "into", "write"), misfit
         table = stream.into.table or stream.name
         if table in tables and names.index(stream.name) == index:
@@ -71,6 +72,13 @@ def _lint_stream(stream: Stream, known: tuple[str, ...]) -> Iterator[tuple[Path,
                 key_columns(stream)
             except MissingKey as missing:
                 yield ("mapping",), f"the key {missing.path!r} is not among the mapped fields; add {missing.suggestion}"
+    yield from _lint_deletes(stream)
+    targets = stream.mapping.targets if stream.mapping is not None else None
+    for column in stream.into.children:
+        if targets is not None and column not in targets:
+            yield ("into", "children"), f"{column!r} is not among the mapped fields; {did_you_mean(column, targets)}"
+        if not stream.primary_key:
+            yield ("into", "children"), "rows of lists need the parent's key; set the stream's primary_key"
     if stream.single and not isinstance(stream.pagination, Unpaged):
         yield ("pagination",), "a stream of a single record has no pages; remove pagination or single"
     if stream.body is not None and stream.method == "GET":
@@ -79,6 +87,19 @@ def _lint_stream(stream: Stream, known: tuple[str, ...]) -> Iterator[tuple[Path,
         for path, reference in _references_in(getattr(stream, name)):
             what = f"{reference} is no reference here, but text that would be used as it stands; references work in"
             yield (name, *path), f"{what} source, destination, and a stream's params and headers"
+
+
+def _lint_deletes(stream: Stream) -> Iterator[tuple[Path, str]]:
+    deletes = stream.deletes
+    if deletes is None:
+        return
+    if deletes.when is None and not deletes.missing:
+        yield ("deletes",), "deletes says nothing; write when: deleted_at, or missing: true"
+    if stream.into.write != "upsert":
+        yield (
+            ("deletes",),
+            f"rows of write: {stream.into.write} are not deleted one by one; deletes is for write: upsert",
+        )
 
 
 def _references_in(value: Any) -> Iterator[tuple[Path, str]]:

@@ -65,15 +65,17 @@ class Gone:
         self._family.rows.forget()
         return statements
 
-    def see(self, batch: Batch) -> None:
-        """Remember the keys of these rows."""
-        if not self.seeing or not batch.rows:
+    def see(self, batch: Batch, present: Sequence[Row]) -> None:
+        """Remember the keys of these rows, and of records that became none."""
+        if not self.seeing or not (batch.rows or present):
             return
-        places = [batch.columns.index(name) for name in self._family.key if name in batch.columns]
-        if len(places) < len(self._family.key):
+        key = self._family.key
+        keys = Batch(columns=key, rows=list(present))
+        if set(key) <= set(batch.columns):
+            places = [batch.columns.index(name) for name in key]
+            keys.rows += [tuple(row[place] for place in places) for row in batch.rows]
+        else:
             self.doubtful += len(batch.rows)
-            return
-        keys = Batch(columns=self._family.key, rows=[tuple(row[place] for place in places) for row in batch.rows])
         try:
             self._seen.put(self._seen.ready(keys))
         except Unfit:

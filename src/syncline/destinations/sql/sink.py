@@ -119,6 +119,7 @@ class SqlWriter:
         records: Sequence[Any] | None = None,
         resolved: Sequence[int] = (),
         gone: Sequence[Row] = (),
+        present: Sequence[Row] = (),
         doubtful: int = 0,
     ) -> Written:
         done: list[Done] = []
@@ -132,7 +133,7 @@ class SqlWriter:
                 if self._gone is not None:
                     self._gone.doubtful = doubtful
                     changes = self._gone.ready(gone)
-                    self._gone.see(batch)
+                    self._gone.see(batch, present)
                 put = put_rows(self._gone.alive(batch) if self._gone else batch) if batch.rows else Put()
                 if self._gone is not None:
                     deleted = self._gone.delete(gone, now)
