@@ -114,7 +114,14 @@ def test_u18_5_partial(tmp_path: Path, shop: ShopProcess) -> None:
     assert done.returncode == 5, done.stderr
     report = json.loads(done.stdout)
     assert report["status"] == "partial"
-    assert report["account"] == {"read": 300, "written": 298, "unchanged": 0, "rejected": 2, "filtered": 0}
+    assert report["account"] == {
+        "read": 300,
+        "written": 298,
+        "unchanged": 0,
+        "rejected": 2,
+        "filtered": 0,
+        "deleted": 0,
+    }
 
 
 def test_u18_6_deferred(tmp_path: Path, answering: Start) -> None:

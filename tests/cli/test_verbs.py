@@ -162,7 +162,7 @@ def test_run_takes_limits_streams_and_full(folder: Path) -> None:
     assert rest["streams"][0]["resumed"] is True
     assert rest["account"]["read"] == 200
     again = as_data("run", "shop.yaml", "--full", cwd=folder)
-    assert again["account"] == {"read": 300, "written": 0, "unchanged": 298, "rejected": 2, "filtered": 0}
+    assert again["account"] == {"read": 300, "written": 0, "unchanged": 298, "rejected": 2, "filtered": 0, "deleted": 0}
 
 
 @pytest.mark.slow

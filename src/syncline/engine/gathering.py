@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
@@ -66,6 +67,7 @@ class Gathered(msgspec.Struct, kw_only=True):
     refused: int = 0
     checkpoint: Checkpoint
     pages: int = 0
+    since: float = msgspec.field(default_factory=time.monotonic)
 
     @classmethod
     def begin(cls, page: Page, mapped: Mapped, key: tuple[str, ...]) -> Gathered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -23,8 +24,8 @@ from syncline.state import Lease
 
 PREFETCH = 2
 """Pages that wait, fetched, for the one being written."""
-IDLE = 1.0
-"""Seconds without a page after which what was gathered is written."""
+HELD = 1.0
+"""Seconds after which what was gathered is written, however little it is."""
 
 
 class Stopped(Exception):
@@ -34,8 +35,8 @@ class Stopped(Exception):
 class StreamRun(msgspec.Struct, kw_only=True):
     """One pass over one stream, or the rest of an interrupted one; fills `report` as it goes.
 
-    Pages are gathered until they are `batch_rows` rows, or nothing more came for a while: then they are written together, with
-    the checkpoint of the last of them.
+    Pages are gathered until they are `batch_rows` rows, or have waited for a second: then they are written together, with the
+    checkpoint of the last of them.
     """
 
     stream: Stream
@@ -83,7 +84,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
                         gap = page.gap
                         continue
                     self._gather(page)
-                    if self._gathered and len(self._gathered.batch.rows) >= self.batch_rows:
+                    if self._is_worth_it():
                         await self._write()
                     if self._is_enough():
                         await self._write()
@@ -186,6 +187,13 @@ class StreamRun(msgspec.Struct, kw_only=True):
         if finished.notice:
             emit(Noticed(what=finished.notice))
 
+    def _is_worth_it(self) -> bool:
+        gathered = self._gathered
+        if gathered is None:
+            return False
+        # real time: it is about how much would have to be read again after a crash
+        return len(gathered.batch.rows) >= self.batch_rows or time.monotonic() - gathered.since >= HELD
+
     def _is_enough(self) -> bool:
         read = self.report.account.read + (self._gathered.read if self._gathered else 0)
         return self.limit is not None and read >= self.limit
@@ -240,7 +248,7 @@ async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> Async
                 raise Stopped
             if queue.empty():
                 getting = getting or asyncio.create_task(queue.get())
-                done, _ = await asyncio.wait({getting, stopping}, timeout=IDLE, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait({getting, stopping}, timeout=HELD, return_when=asyncio.FIRST_COMPLETED)
                 if not done:
                     yield None
                     continue
