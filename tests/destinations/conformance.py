@@ -27,7 +27,7 @@ class Bench:
         self,
         folder: Path,
         destination: Destination,
-        read: Callable[[], list[dict[str, Any]]],
+        read: Callable[..., list[dict[str, Any]]],
         drop: Callable[[], None] = lambda: None,
         *,
         holds_nul: bool = True,
@@ -56,11 +56,11 @@ class Bench:
 def sqlite_bench(folder: Path) -> Bench:
     path = folder / "shop.db"
 
-    def read() -> list[dict[str, Any]]:
+    def read(table: str = "orders") -> list[dict[str, Any]]:
         connection = sqlite3.connect(path)
         connection.row_factory = sqlite3.Row
         try:
-            return [dict(row) for row in connection.execute('SELECT * FROM "orders" ORDER BY rowid')]
+            return [dict(row) for row in connection.execute(f'SELECT * FROM "{table}" ORDER BY rowid')]
         except sqlite3.OperationalError:
             return []
         finally:
@@ -92,11 +92,11 @@ def postgresql_bench(folder: Path) -> Bench:
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
     url = f"{base}?options=-csearch_path%3D{name}"
 
-    def read() -> list[dict[str, Any]]:
+    def read(table: str = "orders") -> list[dict[str, Any]]:
         with psycopg.connect(url, row_factory=psycopg.rows.dict_row, autocommit=True) as connection:
             psycopg.types.json.set_json_loads(decode_json, connection)
             try:
-                rows = connection.execute('SELECT * FROM "orders" ORDER BY ctid').fetchall()
+                rows = connection.execute(f'SELECT * FROM "{table}" ORDER BY ctid').fetchall()
             except psycopg.errors.UndefinedTable:
                 return []
         return rows
@@ -113,6 +113,7 @@ def schema_of(folder: Path) -> str:
     return "syncline_" + hashlib.sha256(str(folder).encode()).hexdigest()[:16]
 
 
+DATABASES = ["sqlite", "postgresql"]
 MAKERS = {"sqlite": sqlite_bench, "postgresql": postgresql_bench, "jsonl": jsonl_bench}
 
 

@@ -17,6 +17,7 @@ from syncline.spec import Integration
 
 _MARKS = {"done": "✓", "partial": "◐", "deferred": "◷", "interrupted": "■"}
 _COUNTS = ("read", "written", "unchanged", "rejected", "filtered")
+"""What adds up; rows deleted are said in the last column, where there are any."""
 
 
 def summary(report: Report, brush: Paint) -> list[str]:
@@ -30,6 +31,8 @@ def summary(report: Report, brush: Paint) -> list[str]:
         account = stream.account
         mode = f"{stream.sync_mode}{', resumed' if stream.resumed else ''}"
         ending = "" if stream.status == "done" else stream.status
+        if account.deleted:
+            ending = f"{account.deleted:,} deleted{f', {ending}' if ending else ''}"
         rows.append(
             [stream.name, mode, *(f"{getattr(account, name):,}" for name in _COUNTS), _check(account.adds_up), ending]
         )

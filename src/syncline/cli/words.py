@@ -51,6 +51,9 @@ def _plan(parser: argparse.ArgumentParser) -> None:
 def _run(parser: argparse.ArgumentParser) -> None:
     _plan(parser)
     parser.add_argument("--limit", type=_count, metavar="N", help="stop each stream after about N records")
+    parser.add_argument(
+        "--allow-deletes", action="store_true", help="delete what a complete pass did not list, however much that is"
+    )
     parser.add_argument("--no-progress", action="store_true", help="show nothing until the end")
     _logging(parser)
 
@@ -97,18 +100,24 @@ def _state(parser: argparse.ArgumentParser) -> None:
 
 
 def _rejects(parser: argparse.ArgumentParser) -> None:
-    acts = parser.add_subparsers(dest="act", metavar="list|show|retry|drop", required=True)
+    acts = parser.add_subparsers(dest="act", metavar="list|show|fix|retry|drop", required=True)
     listing = acts.add_parser("list", help="records that did not become rows, with the reason")
     show = acts.add_parser("show", help="one of them, whole")
+    fix = acts.add_parser("fix", help="mend one of them, before it is tried again")
     retry = acts.add_parser("retry", help="map and write them again, after the mapping was mended")
     drop = acts.add_parser("drop", help="give them up")
-    for act in (listing, show, retry, drop):
+    for act in (listing, show, fix, retry, drop):
         _file(act)
     for act in (listing, retry, drop):
         _streams(act)
     listing.add_argument("-n", "--records", type=_count, default=20, metavar="N", help="at most so many (default: 20)")
     listing.add_argument("--all", action="store_true", help="retried and dropped ones too")
-    show.add_argument("id", type=int, metavar="ID", help="its number")
+    for act in (show, fix):
+        act.add_argument("id", type=int, metavar="ID", help="its number")
+    fix.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", help="a field's new value, as JSON or as text"
+    )
+    fix.add_argument("--record", metavar="FILE", help="the whole record anew, a JSON file (- for standard input)")
     for act in (retry, drop):
         act.add_argument("--id", type=int, action="append", metavar="ID", help="only this one (may be repeated)")
 

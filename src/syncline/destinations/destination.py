@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from syncline.databases import Address
 from syncline.destinations.target import Deletes, SchemaPolicy, Target
 from syncline.model import Batch, Checkpoint, Clock, Part, Rejected, Row, Written, part_field
 from syncline.state import Lease, StateStore
@@ -37,6 +38,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     statements: tuple[str, ...] = ()
     inserts: int = 0
     updates: int = 0
+    deletes: int = 0
     unchanged: int = 0
     rejected: tuple[Rejected, ...] = ()
     samples: tuple[Sample, ...] = ()
@@ -125,16 +127,30 @@ class Destination(Part):
         return None
 
     @abstractmethod
-    def open(self, *, integration: str, default_state: Path, clock: Clock) -> AbstractAsyncContextManager[Sink]:
+    def open(
+        self, *, integration: str, default_state: Path | Address, clock: Clock
+    ) -> AbstractAsyncContextManager[Sink]:
         """Open for writing; what is missing is created. Raises PlanError, WriteError, StateError."""
 
     @abstractmethod
-    def open_state(self, *, default_state: Path) -> AbstractAsyncContextManager[StateStore]:
+    def open_state(self, *, default_state: Path | Address) -> AbstractAsyncContextManager[StateStore]:
         """The state alone, for looking and for repairs; creates nothing where nothing is."""
 
     @abstractmethod
-    async def trial(self, stream: str, target: Target, batch: Batch, *, primary_key: tuple[str, ...] = ()) -> Trial:
-        """What writing this batch would do now; changes nothing. Raises PlanError, WriteError."""
+    async def trial(
+        self,
+        stream: str,
+        target: Target,
+        batch: Batch,
+        *,
+        primary_key: tuple[str, ...] = (),
+        deletes: Deletes | None = None,
+        gone: Sequence[Row] = (),
+    ) -> Trial:
+        """What writing this batch, and deleting the rows of the keys in `gone`, would do now; changes nothing.
+
+        Raises PlanError, WriteError.
+        """
 
 
 DestinationField = part_field("destination")

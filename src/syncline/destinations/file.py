@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Literal
@@ -10,10 +11,11 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from syncline.databases import Address
 from syncline.destinations.destination import Destination, Sink, Trial
 from syncline.destinations.target import Deletes, Target
 from syncline.errors import PlanError
-from syncline.model import Batch, Clock, Text, register, reveal
+from syncline.model import Batch, Clock, Row, Text, register, reveal
 from syncline.state import StateStore
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -44,17 +46,28 @@ class File(Destination):
             )
         return value
 
-    def open(self, *, integration: str, default_state: Path, clock: Clock) -> AbstractAsyncContextManager[Sink]:
+    def open(
+        self, *, integration: str, default_state: Path | Address, clock: Clock
+    ) -> AbstractAsyncContextManager[Sink]:
         from syncline.destinations.jsonl_sink import open_jsonl  # late: sqlite3 is needed by runs only
 
         return open_jsonl(self.root(), self.place, default_state, clock)
 
-    def open_state(self, *, default_state: Path) -> AbstractAsyncContextManager[StateStore]:
+    def open_state(self, *, default_state: Path | Address) -> AbstractAsyncContextManager[StateStore]:
         from syncline.state.store import open_state  # late: as above
 
         return open_state(default_state, create=False)
 
-    async def trial(self, stream: str, target: Target, batch: Batch, *, primary_key: tuple[str, ...] = ()) -> Trial:
+    async def trial(
+        self,
+        stream: str,
+        target: Target,
+        batch: Batch,
+        *,
+        primary_key: tuple[str, ...] = (),
+        deletes: Deletes | None = None,
+        gone: Sequence[Row] = (),
+    ) -> Trial:
         from syncline.destinations.jsonl_sink import lines_of  # late: as above
 
         final = self.place(stream, target, "RUN")

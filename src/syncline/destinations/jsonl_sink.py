@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from syncline.databases import Lane
+from syncline.databases import Address, Lane
 from syncline.databases.sqlite import explain
 from syncline.destinations.destination import Finished, note_of, with_note
 from syncline.destinations.target import Deletes, SchemaPolicy, Target
@@ -270,7 +270,7 @@ def _literal(name: str) -> str:
 
 
 @asynccontextmanager
-async def open_jsonl(root: Path, place: Place, default_state: Path, clock: Clock) -> AsyncIterator[JsonlSink]:
+async def open_jsonl(root: Path, place: Place, default_state: Path | Address, clock: Clock) -> AsyncIterator[JsonlSink]:
     async with open_state(default_state) as state:
         sink = JsonlSink(root, place, state, Lane("syncline-files"), clock)
         try:

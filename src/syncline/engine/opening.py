@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from syncline.databases import Address, parse_address, sqlite_file
 from syncline.destinations import Destination, Sink
 from syncline.engine.fetching import resolved
 from syncline.engine.tokens import keeping
@@ -19,7 +20,6 @@ from syncline.sources import HttpSource, Reader
 from syncline.spec import Integration, Stream, check_value, load
 from syncline.state import StateStore
 
-SQLITE = "sqlite:///"
 DEFAULT_STATE = Path(".syncline/state.db")
 
 
@@ -119,15 +119,11 @@ def destination_of(integration: Integration) -> Destination:
     return destination
 
 
-def default_state(integration: Integration) -> Path:
-    """The state's file, for destinations that are no database of their own. Raises PlanError."""
+def default_state(integration: Integration) -> Address:
+    """Where the state is, for destinations that are no database of their own. Raises PlanError."""
     if integration.state is None:
-        return DEFAULT_STATE
-    url = reveal(integration.state)
-    if not url.startswith(SQLITE) or len(url) == len(SQLITE):
-        raise PlanError(
-            "state must be an SQLite address in this version",
-            hint="write: state: sqlite:///.syncline/state.db",
-            integration=integration.name,
-        )
-    return Path(url.removeprefix(SQLITE))
+        return sqlite_file(DEFAULT_STATE)
+    try:
+        return parse_address(reveal(integration.state))
+    except PlanError as error:
+        raise error.at(integration=integration.name, path="state") from None

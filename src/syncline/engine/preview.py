@@ -11,6 +11,7 @@ import msgspec
 from syncline import events
 from syncline.destinations import Destination, Trial
 from syncline.engine.opening import destination_of, opened_reader, opened_state, prepared
+from syncline.engine.tombstones import Keys, Tombstones
 from syncline.mapping import compile_mapping
 from syncline.model import Checkpoint, Clock, Page, SystemClock, kind_of
 from syncline.sources import Reader
@@ -46,10 +47,11 @@ class StreamPlan(msgspec.Struct, frozen=True, kw_only=True):
     trial: Trial
     rejected: int
     filtered: int
+    deletes_missing: bool = False
 
     @property
     def changes(self) -> bool:
-        return bool(self.trial.statements or self.trial.inserts or self.trial.updates)
+        return bool(self.trial.statements or self.trial.inserts or self.trial.updates or self.trial.deletes)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,8 +130,19 @@ async def plan(
 
 async def _planned(stream: Stream, reader: Reader, destination: Destination, checkpoint: Checkpoint) -> StreamPlan:
     page = await first_page(reader, stream, checkpoint)
-    mapped = compile_mapping(stream.mapping, stream.where).map(page.records)
-    trial = await destination.trial(stream.name, stream.into, mapped.batch, primary_key=key_columns(stream))
+    records, gone = page.records, []
+    if stream.deletes is not None and stream.deletes.when is not None:
+        sifted = Tombstones(stream.deletes, Keys(stream)).sift(page.records)
+        records, gone = sifted.alive, list(sifted.gone)
+    mapped = compile_mapping(stream.mapping, stream.where).map(records)
+    trial = await destination.trial(
+        stream.name,
+        stream.into,
+        mapped.batch,
+        primary_key=key_columns(stream),
+        deletes=stream.deletes,
+        gone=gone,
+    )
     incremental = stream.incremental is not None and checkpoint.cursor is not None
     return StreamPlan(
         name=stream.name,
@@ -142,6 +155,7 @@ async def _planned(stream: Stream, reader: Reader, destination: Destination, che
         trial=trial,
         rejected=len(mapped.rejected) + len(trial.rejected),
         filtered=mapped.filtered,
+        deletes_missing=stream.deletes is not None and stream.deletes.missing,
     )
 
 

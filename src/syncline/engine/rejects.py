@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 
 from syncline import events
-from syncline.destinations import Sink
-from syncline.engine.opening import opened_sink, prepared
+from syncline.destinations import Destination, Sink, Target
+from syncline.engine.opening import destination_of, opened_sink, prepared
 from syncline.engine.run import LEASE_SECONDS
+from syncline.errors import PlanError
 from syncline.mapping import Mapper, compile_mapping
 from syncline.model import Batch, Clock, Row, SystemClock
 from syncline.spec import Integration, Stream, key_columns
@@ -46,11 +47,14 @@ async def retry_rejects(
                 key = ready.integration.state_key(stream)
                 found = await sink.state.dead_letters.list(key, "open", limit=1_000_000)
                 chosen = [letter for letter in found if letters is None or letter.id in letters]
-                results.append(await _retry(sink, stream, key, chosen, clock))
+                results.append(await _retry(sink, ready.integration, stream, chosen, clock))
     return results
 
 
-async def _retry(sink: Sink, stream: Stream, key: str, letters: list[DeadLetter], clock: Clock) -> Retried:
+async def _retry(
+    sink: Sink, integration: Integration, stream: Stream, letters: list[DeadLetter], clock: Clock
+) -> Retried:
+    key = integration.state_key(stream)
     result = Retried(stream=stream.name)
     if not letters:
         return result
@@ -59,7 +63,13 @@ async def _retry(sink: Sink, stream: Stream, key: str, letters: list[DeadLetter]
     try:
         checkpoint = (await sink.state.load(key)).checkpoint
         writer = await sink.begin(
-            key, stream.name, stream.into, primary_key=key_columns(stream), lease=lease, checkpoint=checkpoint
+            key,
+            stream.name,
+            _target(stream, destination_of(integration)),
+            primary_key=key_columns(stream),
+            lease=lease,
+            checkpoint=checkpoint,
+            schema=stream.schema_,
         )
         refused: list[int] = []
         for columns, group in _mapped(compile_mapping(stream.mapping, stream.where), letters, refused):
@@ -75,11 +85,27 @@ async def _retry(sink: Sink, stream: Stream, key: str, letters: list[DeadLetter]
                 )
                 result.landed += len(part) - len(written.rejected)
                 result.rejected += len(written.rejected)
+        if checkpoint.resume is None:
+            await writer.finish(checkpoint, lease)
         await sink.state.dead_letters.mark(refused, "open", attempted=True)
         result.rejected += len(refused)
         return result
     finally:
         await sink.state.release(lease, "idle")
+
+
+def _target(stream: Stream, destination: Destination) -> Target:
+    """Single records join what a pass put there as a whole. Raises PlanError where they cannot."""
+    if stream.into.write != "replace":
+        return stream.into
+    target = stream.into.model_copy(update={"write": "upsert" if stream.primary_key else "append"})
+    if misfit := destination.misfit(target):
+        raise PlanError(
+            f"single records cannot be added to what a pass replaces as a whole: {misfit}",
+            hint="run the stream again with --full; it reads them anew",
+            stream=stream.name,
+        )
+    return target
 
 
 def _mapped(

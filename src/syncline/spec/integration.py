@@ -112,7 +112,8 @@ class Integration(Part):
     destination: part_field("destination") = Field(description="Where rows go")  # type: ignore[valid-type]
     state: Text | None = Field(
         default=None,
-        description="Where the state is kept if the destination is no database; default: sqlite:///.syncline/state.db",
+        description="Where the state is kept if the destination is no database: sqlite:///.syncline/state.db (the default), "
+        "postgresql://… or any other address of a database",
     )
     tokens: Text | None = Field(
         default=None,

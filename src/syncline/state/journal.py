@@ -85,6 +85,11 @@ class DeadLetters:
             raise StateError(f"there is no dead letter {letter}", hint="`syncline rejects list` shows what there is")
         return self._letter_of(row)
 
+    def amend(self, letter: int, record: Any) -> None:
+        """Put a mended record in the place of the one that came. Raises StateError where there is none of that number."""
+        self.get(letter)
+        self._database.execute("UPDATE syncline_rejects SET record = ? WHERE id = ?", (to_json(record), letter))
+
     def mark(self, letters: Sequence[int], status: RejectStatus, *, attempted: bool = False) -> None:
         self._database.executemany(
             "UPDATE syncline_rejects SET status = ?, attempts = attempts + ? WHERE id = ?",

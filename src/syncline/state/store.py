@@ -149,6 +149,9 @@ class SqlDeadLetterBox(_Door):
     async def mark(self, letters: Sequence[int], status: RejectStatus, *, attempted: bool = False) -> None:
         await self._write(self._letters.mark, letters, status, attempted=attempted)
 
+    async def amend(self, letter: int, record: Any) -> None:
+        await self._write(self._letters.amend, letter, record)
+
 
 @asynccontextmanager
 async def open_state(

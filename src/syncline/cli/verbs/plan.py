@@ -11,7 +11,11 @@ import msgspec
 
 from syncline.cli.door import as_json, redacted_text
 from syncline.cli.paint import Paint, paint, printable
+from syncline.destinations import Sample
 from syncline.engine import Plan, StreamPlan, plan
+
+SHOWN = 5
+"""Fields of a sample."""
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -41,6 +45,23 @@ def _lines(found: Plan, brush: Paint) -> list[str]:
     return lines
 
 
+def _sampled(sample: Sample) -> str:
+    """`1042: total 9.90 → 12.50 · status open → paid`."""
+    key = ", ".join(map(str, sample.key))
+    after = sample.after or {}
+    if sample.what == "update":
+        before = sample.before or {}
+        fields = [f"{name} {_short(before.get(name))} → {_short(value)}" for name, value in after.items()]
+    else:
+        fields = [f"{name} {_short(value)}" for name, value in after.items() if value is not None]
+    return f"{key}: {' · '.join(fields[:SHOWN])}" if fields else key
+
+
+def _short(value: Any) -> str:
+    text = "null" if value is None else str(value)
+    return text if len(text) <= 24 else text[:23] + "…"
+
+
 def _stream_lines(stream: StreamPlan, brush: Paint) -> list[str]:
     trial = stream.trial
     start = f" from {stream.cursor}" if stream.cursor and stream.sync_mode == "incremental" else ""
@@ -51,11 +72,14 @@ def _stream_lines(stream: StreamPlan, brush: Paint) -> list[str]:
         ("asks", f"{stream.request}: {total}"),
         (
             "rows",
-            f"of the first {stream.sampled:,}: {trial.inserts:,} new · {trial.updates:,} changed · {trial.unchanged:,} unchanged"
-            f" · {stream.rejected:,} rejected · {stream.filtered:,} filtered",
+            f"of the first {stream.sampled:,}: {trial.inserts:,} new · {trial.updates:,} changed · {trial.deletes:,} deleted"
+            f" · {trial.unchanged:,} unchanged · {stream.rejected:,} rejected · {stream.filtered:,} filtered",
         ),
         *(("schema", statement) for statement in trial.statements),
+        *((sample.what, _sampled(sample)) for sample in trial.samples),
     ]
+    if stream.deletes_missing:
+        fields.append(("deletes", "at its end, rows that a complete pass did not list"))
     lines = [f"  {brush.bold(stream.name)}"]
     lines += [f"    {brush.dim(f'{label:<7}')}{printable(redacted_text(text))}" for label, text in fields]
     return lines

@@ -15,14 +15,14 @@ from syncline.cli.files import chosen_streams, opened_file_state
 from syncline.cli.paint import aligned, paint, printable
 from syncline.engine import Retried, retry_rejects
 from syncline.errors import UsageError
-from syncline.model import encode_json
+from syncline.model import MalformedBody, PathError, decode_json, encode_json, parse_path, put_path
 from syncline.state import DeadLetter
 
 EVERY_ONE = 1_000_000
 
 
 def main(arguments: argparse.Namespace) -> int:
-    return {"list": _list, "show": _show, "retry": _retry, "drop": _drop}[str(arguments.act)](arguments)
+    return {"list": _list, "show": _show, "fix": _fix, "retry": _retry, "drop": _drop}[str(arguments.act)](arguments)
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -38,6 +38,7 @@ def _list(arguments: argparse.Namespace) -> int:
         rows.append([str(letter.id), stream, letter.path, letter.reason, _short(letter.record)])
     print("\n".join(aligned(rows, right=frozenset((0,)), brush=paint(sys.stdout))))
     print(f"\n  syncline rejects show {arguments.file} {letters[0][1].id}   one of them, whole")
+    print(f"  syncline rejects fix {arguments.file} {letters[0][1].id} --set PATH=VALUE   mend one")
     print(f"  syncline rejects retry {arguments.file}   after the mapping was mended")
     return 0
 
@@ -54,6 +55,55 @@ def _show(arguments: argparse.Namespace) -> int:
     text = msgspec.json.format(encode_json(letter.record).decode(), indent=2)
     print("\n".join(f"  {printable(redacted_text(line))}" for line in text.splitlines()))
     return 0
+
+
+def _fix(arguments: argparse.Namespace) -> int:
+    changes = [_change(text) for text in arguments.set]
+    if bool(changes) == bool(arguments.record):
+        raise UsageError("say what is to be mended", hint="--set PATH=VALUE (may be repeated), or --record FILE")
+    record = asyncio.run(_fixed(arguments, changes))
+    if arguments.json:
+        sys.stdout.write(as_json({"id": arguments.id, "record": record}))
+        return 0
+    print(f"{arguments.id} is mended; it lands with")
+    print(f"  syncline rejects retry {arguments.file} --id {arguments.id}")
+    return 0
+
+
+def _change(text: str) -> tuple[str, Any]:
+    path, found, value = text.partition("=")
+    try:
+        parse_path(path if found else "")
+    except PathError as error:
+        raise UsageError(f"--set {text!r} is not PATH=VALUE", hint="--set customer.email=ada@example.org") from error
+    try:
+        return path, decode_json(value.encode())
+    except MalformedBody:
+        return path, value
+
+
+async def _fixed(arguments: argparse.Namespace, changes: list[tuple[str, Any]]) -> Any:
+    async with opened_file_state(Path(arguments.file)) as (_, state):
+        letter = await state.dead_letters.get(arguments.id)
+        if letter.status != "open":
+            raise UsageError(
+                f"{arguments.id} is {letter.status} already", hint=f"syncline rejects list {arguments.file}"
+            )
+        record = _read_record(arguments.record) if arguments.record else letter.record
+        for path, value in changes:
+            record = put_path(record, path, value)
+        await state.dead_letters.amend(arguments.id, record)
+        return record
+
+
+def _read_record(name: str) -> Any:
+    try:
+        text = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return decode_json(text)
+    except (OSError, MalformedBody) as error:
+        raise UsageError(
+            f"no record can be read from {name}", hint="write one JSON document", evidence=str(error)
+        ) from error
 
 
 def _retry(arguments: argparse.Namespace) -> int:

@@ -61,6 +61,7 @@ async def _run(arguments: argparse.Namespace) -> Report:
                 streams=arguments.stream,
                 full=arguments.full,
                 limit=arguments.limit,
+                allow_deletes=arguments.allow_deletes,
                 clock=clock,
                 listeners=listeners,
                 stop=stop,

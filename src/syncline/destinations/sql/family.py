@@ -33,6 +33,14 @@ class Split(msgspec.Struct):
     refused: dict[int, Refusal]
 
 
+class Judged(msgspec.Struct):
+    """What would become of a batch: its own rows, the statements that the schema would need, and what would be refused."""
+
+    own: Ready
+    statements: list[str]
+    refusals: list[Refusal]
+
+
 class Child:
     """The table of one list column."""
 
@@ -177,6 +185,18 @@ class Family:
         put.changes = changes
         put.refusals = sorted(excluded.values(), key=lambda refusal: refusal.row)
         return put
+
+    def judged(self, batch: Batch) -> Judged:
+        """What would become of the batch; nothing is changed."""
+        own = self.rows.judged(self._own(batch))
+        judged = Judged(own, self.rows.wanted(own) if batch.rows else [], list(own.refused.values()))
+        for child in self.children if set(self.key) <= set(batch.columns) else ():
+            split = child.split(batch)
+            judged.refusals += split.refused.values()
+            if split.batch.rows:
+                judged.statements += child.rows.wanted(child.rows.judged(split.batch))
+        judged.refusals.sort(key=lambda refusal: refusal.row)
+        return judged
 
     def delete(self, keys: Sequence[Row]) -> int:
         """Delete rows and their children; returns how many rows there were."""

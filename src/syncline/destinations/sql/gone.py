@@ -55,10 +55,10 @@ class Gone:
         rows = [(*row, None) for row in batch.rows]
         return Batch(columns=(*batch.columns, self.deletes.column), rows=rows, whole=batch.whole)
 
-    def ready(self, gone: Sequence[Row]) -> list[str]:
-        """Before anything else in the transaction: the column of soft deletes, where it will be needed."""
+    def ready(self) -> list[str]:
+        """Before rows are deleted, and before anything else is written: make the column of soft deletes, where it is missing."""
         table = self._family.rows.table
-        if not gone or not self.soft or not table.exists or self._tables.column_of(table, self.deletes.column):
+        if not self.soft or not table.exists or self._tables.column_of(table, self.deletes.column):
             return []
         wanted = self._tables.column(self.deletes.column, "timestamp")
         statements = self._tables.apply(self._tables.changes(table, [wanted], ()))
@@ -115,7 +115,8 @@ class Gone:
                 hint="see whether the source lists everything; if it does, run with --allow-deletes",
             )
         if lost and self.soft:
-            tables.mark_where(table, f"{alive} AND {missing}", self.deletes.column, now)
+            self.ready()
+            tables.mark_where(self._family.rows.table, f"{alive} AND {missing}", self.deletes.column, now)
         elif lost:
             tables.database.execute(f"DELETE FROM {name} WHERE {missing}")  # noqa: S608
             self._orphans(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Literal
@@ -10,8 +11,8 @@ from pydantic import Field
 
 from syncline.databases import Address, parse_address
 from syncline.destinations.destination import Destination, Sink, Trial
-from syncline.destinations.target import Target
-from syncline.model import Batch, Clock, Duration, Text, register, reveal
+from syncline.destinations.target import Deletes, Target
+from syncline.model import Batch, Clock, Duration, Row, Text, register, reveal
 from syncline.state import StateStore
 
 
@@ -26,20 +27,33 @@ class Database(Destination):
         """Where the database is. Raises PlanError."""
         raise NotImplementedError
 
-    def open(self, *, integration: str, default_state: Path, clock: Clock) -> AbstractAsyncContextManager[Sink]:
+    def open(
+        self, *, integration: str, default_state: Path | Address, clock: Clock
+    ) -> AbstractAsyncContextManager[Sink]:
         from syncline.destinations.sql.sink import open_sql  # late: needed by runs only
 
         return open_sql(self.address(), clock, self.patience)
 
-    def open_state(self, *, default_state: Path) -> AbstractAsyncContextManager[StateStore]:
+    def open_state(self, *, default_state: Path | Address) -> AbstractAsyncContextManager[StateStore]:
         from syncline.state.store import open_state  # late: as above
 
         return open_state(self.address(), create=False)
 
-    async def trial(self, stream: str, target: Target, batch: Batch, *, primary_key: tuple[str, ...] = ()) -> Trial:
-        from syncline.destinations.sql.trial import try_sql  # late: as above
+    async def trial(
+        self,
+        stream: str,
+        target: Target,
+        batch: Batch,
+        *,
+        primary_key: tuple[str, ...] = (),
+        deletes: Deletes | None = None,
+        gone: Sequence[Row] = (),
+    ) -> Trial:
+        from syncline.destinations.sql.trial import Wanted, try_sql  # late: as above
 
-        return await try_sql(self.address(), stream, target, batch, primary_key)
+        return await try_sql(
+            self.address(), stream, target, batch, Wanted(primary_key=primary_key, deletes=deletes, gone=gone)
+        )
 
 
 @register("destination")

@@ -132,7 +132,7 @@ class SqlWriter:
                 changes, deleted = [], 0
                 if self._gone is not None:
                     self._gone.doubtful = doubtful
-                    changes = self._gone.ready(gone)
+                    changes = self._gone.ready() if gone else []
                     self._gone.see(batch, present)
                 put = put_rows(self._gone.alive(batch) if self._gone else batch) if batch.rows else Put()
                 if self._gone is not None:

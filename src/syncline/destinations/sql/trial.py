@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from syncline.databases import Address, Database, Lane
 from syncline.destinations.destination import Sample, Trial
 from syncline.destinations.sql.dialects import tables_of
+from syncline.destinations.sql.family import Family
 from syncline.destinations.sql.rows import Put, Ready, Rows
 from syncline.destinations.sql.sink import checked_target, refusals_of
 from syncline.destinations.sql.tables import Tables
-from syncline.destinations.target import Target
+from syncline.destinations.target import Deletes, Target
 from syncline.model import Batch, Row
 
 SAMPLES = 5
 """Of each kind of change."""
 
 
-async def try_sql(address: Address, stream: str, target: Target, batch: Batch, primary_key: tuple[str, ...]) -> Trial:
+class Wanted(msgspec.Struct, frozen=True):
+    """What else is asked of the table: its key, and the keys of rows that would go."""
+
+    primary_key: tuple[str, ...] = ()
+    deletes: Deletes | None = None
+    gone: Sequence[Row] = ()
+
+
+async def try_sql(address: Address, stream: str, target: Target, batch: Batch, wanted: Wanted) -> Trial:
     """Raises PlanError where the target cannot be written like that, WriteError, StateError."""
     lane = Lane("syncline-trial")
     try:
-        return await lane.run(_try, address, stream, target, batch, primary_key)
+        return await lane.run(_try, address, stream, target, batch, wanted)
     finally:
         lane.close()
 
 
-def _try(address: Address, stream: str, target: Target, batch: Batch, primary_key: tuple[str, ...]) -> Trial:
+def _try(address: Address, stream: str, target: Target, batch: Batch, wanted: Wanted) -> Trial:
     database = _nothing() if address.missing else address.open_to_read()
     try:
         with database.explained():
             tables = tables_of(database)
-            name = checked_target(tables, stream, target, primary_key)
-            key = () if target.write == "append" else primary_key
-            return _tried(tables, Rows(tables, name, key), target, batch, key)
+            name = checked_target(tables, stream, target, wanted.primary_key)
+            family = Family(tables, name, wanted.primary_key, target, schema="evolve")
+            return _tried(family, target, batch, wanted)
     finally:
         database.close()
 
@@ -44,23 +56,24 @@ def _nothing() -> Database:
     return SqliteDatabase.open(MEMORY)
 
 
-def _tried(tables: Tables, rows: Rows, target: Target, batch: Batch, key: tuple[str, ...]) -> Trial:
-    ready = rows.judged(batch) if batch.rows else Ready(batch, [])
-    statements = rows.wanted(ready) if batch.rows else []
-    kept = [batch.rows[number] for number in ready.kept if number not in ready.refused]
-    put = Put(refusals=sorted(ready.refused.values(), key=lambda refusal: refusal.row))
-    compared = _Compared(tables, rows, ready, key)
-    if key and target.write == "upsert":
+def _tried(family: Family, target: Target, batch: Batch, wanted: Wanted) -> Trial:
+    judged = family.judged(batch)
+    rows, ready = family.rows, judged.own
+    kept = [ready.batch.rows[number] for number in ready.kept if number not in ready.refused]
+    compared = _Compared(family.tables, rows, ready, () if target.write == "append" else wanted.primary_key)
+    if wanted.primary_key and target.write == "upsert":
         compared.look_up(kept)
     for row in kept:
         compared.take(row)
+    deletes = compared.going(wanted) if wanted.gone else 0
     return Trial(
         exists=rows.table.exists,
-        statements=tuple(statements),
+        statements=tuple(judged.statements),
         inserts=compared.inserts,
         updates=compared.updates,
-        unchanged=len(kept) - compared.inserts - compared.updates,
-        rejected=refusals_of(put, batch, None),
+        deletes=deletes,
+        unchanged=len(kept) - compared.inserts - compared.updates + len(wanted.gone) - deletes,
+        rejected=refusals_of(Put(refusals=judged.refusals), batch, None),
         samples=tuple(compared.samples),
     )
 
@@ -83,6 +96,23 @@ class _Compared:
         for found in self._tables.fetch(self._table, self._names, self._key, list(keys)):
             row = {name: self._restored(name, value) for name, value in zip(self._names, found, strict=True)}
             self._known[_spelled(row[name] for name in self._key)] = row
+
+    def going(self, wanted: Wanted) -> int:
+        """How many of the rows that would go are there, and not deleted yet."""
+        if not self._table.exists or not set(self._key) <= {column.name for column in self._table.columns.values()}:
+            return 0
+        soft = wanted.deletes.column if wanted.deletes and wanted.deletes.how == "soft" else None
+        marked = soft is not None and self._tables.column_of(self._table, soft) is not None
+        names = [*self._key, soft] if marked and soft else list(self._key)
+        keys = [
+            tuple(self._bound(name, value) for name, value in zip(self._key, row, strict=True)) for row in wanted.gone
+        ]
+        found = [
+            row for row in self._tables.fetch(self._table, names, self._key, keys) if not marked or row[-1] is None
+        ]
+        for row in found:
+            self._keep(Sample(what="delete", key=row[: len(self._key)]))
+        return len(found)
 
     def take(self, row: Row) -> None:
         after = {name: row[place] for name, place in self._places.items()}
