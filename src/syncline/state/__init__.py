@@ -1,13 +1,29 @@
-"""What must survive a power cut: checkpoints, leases, runs, dead letters."""
+"""What must survive a power cut: checkpoints, leases, runs, dead letters, effects on other APIs."""
 
 from syncline.state.owner import Owner
-from syncline.state.protocol import DeadLetterBox, RunLog, StateStore
-from syncline.state.records import DeadLetter, Lease, RejectStatus, RunRecord, Status, StreamState
+from syncline.state.protocol import DeadLetterBox, EffectBox, RunLog, StateStore
+from syncline.state.records import (
+    DeadLetter,
+    Effect,
+    Lease,
+    Link,
+    Operation,
+    Outcome,
+    RejectStatus,
+    RunRecord,
+    Status,
+    StreamState,
+)
 
 __all__ = [
     "DeadLetter",
     "DeadLetterBox",
+    "Effect",
+    "EffectBox",
     "Lease",
+    "Link",
+    "Operation",
+    "Outcome",
     "Owner",
     "RejectStatus",
     "RunLog",

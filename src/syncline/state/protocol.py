@@ -8,7 +8,17 @@ from typing import Any, Protocol
 
 from syncline.model import Checkpoint, Rejected
 from syncline.state.owner import Owner
-from syncline.state.records import DeadLetter, Lease, RejectStatus, RunRecord, Status, StreamState
+from syncline.state.records import (
+    DeadLetter,
+    Effect,
+    Lease,
+    Link,
+    Outcome,
+    RejectStatus,
+    RunRecord,
+    Status,
+    StreamState,
+)
 
 
 class StateStore(Protocol):
@@ -19,6 +29,9 @@ class StateStore(Protocol):
 
     @property
     def dead_letters(self) -> DeadLetterBox: ...
+
+    @property
+    def outbox(self) -> EffectBox: ...
 
     async def load(self, key: str) -> StreamState:
         """The state of one stream; an empty one where it never ran."""
@@ -43,8 +56,12 @@ class StateStore(Protocol):
         written: int = 0,
         rejected: Sequence[Rejected] = (),
         resolved: Sequence[int] = (),
+        passed: Sequence[str] = (),
     ) -> None:
-        """Checkpoint, new dead letters and those that were landed, all or none. Raises LeaseError for a fenced-out writer."""
+        """Checkpoint, new dead letters and those that were landed, all or none. Raises LeaseError for a fenced-out writer.
+
+        `passed` are the effects on another API that the checkpoint moves past.
+        """
         ...
 
     async def reset(self, key: str, now: datetime) -> None: ...
@@ -73,4 +90,42 @@ class DeadLetterBox(Protocol):
 
     async def amend(self, letter: int, record: Any) -> None:
         """Put a mended record in the place of the one that came."""
+        ...
+
+
+class EffectBox(Protocol):
+    """What is done to other APIs, and what their records are to ours."""
+
+    async def keep(
+        self,
+        lease: Lease,
+        effects: Sequence[Effect],
+        *,
+        links: Sequence[Link] = (),
+        unlinked: Sequence[str] = (),
+        removed: Sequence[str] = (),
+        now: datetime,
+    ) -> None:
+        """Effects as they are now, links made and links (by source key) and effects (by id) gone, all or none.
+
+        Raises LeaseError where another has taken the stream over: nothing may be sent then.
+        """
+        ...
+
+    async def effects(self, key: str, outcomes: Sequence[Outcome] = (), limit: int | None = None) -> list[Effect]: ...
+
+    async def count(self, key: str, outcome: Outcome) -> int: ...
+
+    async def links(self, key: str, source_keys: Sequence[str]) -> dict[str, Link]: ...
+
+    async def see(self, lease: Lease, source_keys: Sequence[str], mark: str) -> None:
+        """The pass of this mark has listed these. Raises LeaseError."""
+        ...
+
+    async def count_links(self, key: str, unseen: str | None = None) -> int:
+        """How many records are linked; or how many of them the pass of the mark `unseen` has not listed."""
+        ...
+
+    async def unseen(self, key: str, mark: str, limit: int) -> list[Link]:
+        """Some of those that the pass of this mark has not listed."""
         ...

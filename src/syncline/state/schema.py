@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from syncline.databases import Database, Word
 from syncline.errors import StateError, SynclineError
 
-VERSION = 2
+VERSION = 3
 
 TABLES: dict[str, dict[str, tuple[Word, str]]] = {
     "sync_state": {
@@ -43,13 +43,45 @@ TABLES: dict[str, dict[str, tuple[Word, str]]] = {
         "attempts": ("integer", "DEFAULT 0 NOT NULL"),
         "status": ("short", "DEFAULT 'open' NOT NULL"),
     },
+    "syncline_outbox": {
+        "id": ("key", "PRIMARY KEY NOT NULL"),
+        "stream": ("key", "NOT NULL"),
+        "source_key": ("text", "NOT NULL"),
+        "operation": ("short", "NOT NULL"),
+        "content": ("text", "NOT NULL"),
+        "digest": ("key", "NOT NULL"),
+        "request": ("text", "NOT NULL"),
+        "call_id": ("key", "NOT NULL"),
+        "place": ("integer", "NOT NULL"),
+        "idempotency_key": ("key", ""),
+        "outcome": ("short", "NOT NULL"),
+        "remote_id": ("text", ""),
+        "path": ("text", ""),
+        "reason": ("text", ""),
+        "record": ("text", ""),
+        "letter": ("integer", ""),
+        "passed": ("integer", "DEFAULT 0 NOT NULL"),
+        "run_id": ("key", "NOT NULL"),
+        "created": ("time", "NOT NULL"),
+    },
+    "syncline_links": {
+        "id": ("key", "PRIMARY KEY NOT NULL"),
+        "stream": ("key", "NOT NULL"),
+        "source_key": ("text", "NOT NULL"),
+        "remote_id": ("text", "NOT NULL"),
+        "digest": ("key", "NOT NULL"),
+        "seen": ("key", "NOT NULL"),
+        "updated": ("time", "NOT NULL"),
+    },
     "syncline_version": {"version": ("integer", "NOT NULL")},
 }
 INDEXES = {
     "syncline_rejects_open": ("syncline_rejects", ("stream", "status")),
+    "syncline_outbox_of_stream": ("syncline_outbox", ("stream",)),
+    "syncline_links_of_stream": ("syncline_links", ("stream",)),
     "syncline_runs_recent": ("syncline_runs", ("integration", "started")),
 }
-ADDED = {2: (("sync_state", "commits"),)}
+ADDED: dict[int, tuple[tuple[str, str], ...]] = {2: (("sync_state", "commits"),), 3: ()}
 """Columns that came with a version, for tables that an earlier one made."""
 TRIES = 3
 

@@ -14,8 +14,19 @@ from syncline.errors import StateError
 from syncline.model import Checkpoint, Clock, Rejected, SystemClock
 from syncline.state.journal import DeadLetters, Runs
 from syncline.state.ledger import Ledger
+from syncline.state.outbox import Links, Outbox
 from syncline.state.owner import Owner
-from syncline.state.records import DeadLetter, Lease, RejectStatus, RunRecord, Status, StreamState
+from syncline.state.records import (
+    DeadLetter,
+    Effect,
+    Lease,
+    Link,
+    Outcome,
+    RejectStatus,
+    RunRecord,
+    Status,
+    StreamState,
+)
 from syncline.state.schema import exist, prepare
 
 P = ParamSpec("P")
@@ -52,6 +63,7 @@ class SqlStateStore(_Door):
         self.patience = self._patience
         self.runs = SqlRunLog(database, self._patience)
         self.dead_letters = SqlDeadLetterBox(database, self._patience)
+        self.outbox = SqlEffectBox(database, self._patience, self.ledger)
 
     async def load(self, key: str) -> StreamState:
         return await self._read(self.ledger.load, key)
@@ -91,6 +103,7 @@ class SqlStateStore(_Door):
         written: int = 0,
         rejected: Sequence[Rejected] = (),
         resolved: Sequence[int] = (),
+        passed: Sequence[str] = (),
     ) -> None:
         letters = DeadLetters(self._database)
 
@@ -99,6 +112,7 @@ class SqlStateStore(_Door):
                 self.ledger.commit(lease, checkpoint, now=now, written=written)
                 letters.add(lease.key, lease.owner.run_id, rejected, now)
                 letters.mark(resolved, "retried", attempted=True)
+                Outbox(self._database).pass_by(passed)
             self.ledger.committed(lease)
             return True
 
@@ -151,6 +165,55 @@ class SqlDeadLetterBox(_Door):
 
     async def amend(self, letter: int, record: Any) -> None:
         await self._write(self._letters.amend, letter, record)
+
+
+class SqlEffectBox(_Door):
+    """Each of its writes does no harm twice, so that one whose answer was lost is simply made again."""
+
+    def __init__(self, database: Database, patience: Patience, ledger: Ledger) -> None:
+        super().__init__(database, patience)
+        self._effects, self._links, self._ledger = Outbox(database), Links(database), ledger
+
+    async def keep(
+        self,
+        lease: Lease,
+        effects: Sequence[Effect],
+        *,
+        links: Sequence[Link] = (),
+        unlinked: Sequence[str] = (),
+        removed: Sequence[str] = (),
+        now: datetime,
+    ) -> None:
+        def all_or_none() -> None:
+            self._ledger.refuse_fenced_out(lease)
+            self._effects.remove(removed)
+            self._effects.put(effects)
+            self._links.remove(lease.key, unlinked)
+            self._links.put(lease.key, links, now)
+
+        await self._write(all_or_none)
+
+    async def see(self, lease: Lease, source_keys: Sequence[str], mark: str) -> None:
+        def all_or_none() -> None:
+            self._ledger.refuse_fenced_out(lease)
+            self._links.see(lease.key, source_keys, mark)
+
+        await self._write(all_or_none)
+
+    async def effects(self, key: str, outcomes: Sequence[Outcome] = (), limit: int | None = None) -> list[Effect]:
+        return await self._read(self._effects.select, key, outcomes, limit)
+
+    async def count(self, key: str, outcome: Outcome) -> int:
+        return await self._read(self._effects.count, key, outcome)
+
+    async def links(self, key: str, source_keys: Sequence[str]) -> dict[str, Link]:
+        return await self._read(self._links.load, key, source_keys)
+
+    async def count_links(self, key: str, unseen: str | None = None) -> int:
+        return await self._read(self._links.count, key, unseen)
+
+    async def unseen(self, key: str, mark: str, limit: int) -> list[Link]:
+        return await self._read(self._links.unseen, key, mark, limit)
 
 
 @asynccontextmanager
