@@ -37,6 +37,7 @@ class StreamFinished(Event, frozen=True, kw_only=True):
     rejected: int
     filtered: int
     deleted: int = 0
+    in_doubt: int = 0
 
 
 class PageRead(Event, frozen=True, kw_only=True):
@@ -54,6 +55,7 @@ class BatchWritten(Event, frozen=True, kw_only=True):
     rejected: int
     filtered: int
     deleted: int = 0
+    in_doubt: int = 0
     cursor: str | None = None
 
 

@@ -37,6 +37,9 @@ def summary(report: Report, brush: Paint) -> list[str]:
             [stream.name, mode, *(f"{getattr(account, name):,}" for name in _COUNTS), _check(account.adds_up), ending]
         )
     lines += aligned(rows, right=frozenset(range(2, 7)), brush=brush)
+    for stream in report.streams:
+        if stream.account.in_doubt:
+            lines.append(f"  {stream.name}: {stream.account.in_doubt:,} in doubt; syncline outbox list FILE shows them")
     lines += ["", f"  {brush.dim('api')}    {conduct_line(report.conduct)}"]
     for stream in report.streams:
         lines += [

@@ -1,5 +1,6 @@
 """Where rows go: batches made durable, together with their checkpoint."""
 
+from syncline.destinations.api import GraphQLApi, RestApi
 from syncline.destinations.destination import (
     Destination,
     DestinationField,
@@ -20,6 +21,8 @@ __all__ = [
     "DestinationField",
     "File",
     "Finished",
+    "GraphQLApi",
+    "RestApi",
     "Sample",
     "SchemaPolicy",
     "Sink",

@@ -42,6 +42,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int = 0
     rejected: tuple[Rejected, ...] = ()
     samples: tuple[Sample, ...] = ()
+    requests: tuple[str, ...] = ()
+    """A few of the requests that would be sent, where the destination is another API."""
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,12 +111,10 @@ class Sink(Protocol):
         checkpoint: Checkpoint,
         schema: SchemaPolicy = "evolve",
         deletes: Deletes | None = None,
-        allow_deletes: bool = False,
     ) -> Writer:
         """Start a pass of a stream, or go on with the unfinished one that `checkpoint` speaks of.
 
-        `fresh` throws an unfinished pass away. `allow_deletes` deletes as missing however much it is, and lets a first pass replace
-        rows that somebody else put there. Raises PlanError where the target cannot be written like that.
+        `fresh` throws an unfinished pass away. Raises PlanError where the target cannot be written like that.
         """
         ...
 
@@ -148,10 +148,12 @@ class Destination(Part):
         primary_key: tuple[str, ...] = (),
         deletes: Deletes | None = None,
         gone: Sequence[Row] = (),
+        key: str = "",
+        state: StateStore | None = None,
     ) -> Trial:
         """What writing this batch, and deleting the rows of the keys in `gone`, would do now; changes nothing.
 
-        Raises PlanError, WriteError.
+        `key` is the stream's in `state`, for those that know from there what they have written. Raises PlanError, WriteError.
         """
 
 

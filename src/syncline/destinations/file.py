@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
@@ -67,6 +67,7 @@ class File(Destination):
         primary_key: tuple[str, ...] = (),
         deletes: Deletes | None = None,
         gone: Sequence[Row] = (),
+        **known: Any,
     ) -> Trial:
         from syncline.destinations.jsonl_sink import lines_of  # late: as above
 
@@ -76,6 +77,8 @@ class File(Destination):
         return Trial(exists=final.exists(), statements=(written,), inserts=len(lines), rejected=tuple(refused))
 
     def misfit(self, target: Target, deletes: Deletes | None = None) -> str | None:
+        if foreign := target.only_for_apis("file"):
+            return foreign
         if target.children:
             return "children are tables of a database; in a file, lists stay in their row"
         if deletes is not None and target.write != "upsert":

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from syncline.destinations.calls import Calls
 from syncline.mapping import Where
 from syncline.model import Part, PathError, Ratio, parse_path
 
@@ -38,8 +39,8 @@ def _children(value: Any) -> Any:
     )
 
 
-class Target(Part):
-    """Where a stream's rows go."""
+class Target(Calls):
+    """Where a stream's rows go. table and children are for databases and files, what belongs to requests is for other APIs."""
 
     table: str | None = Field(default=None, description="Table or file name; the stream's name where it is left out.")
     write: WriteMode = Field(

@@ -11,7 +11,7 @@ import msgspec
 
 from syncline.engine.report import Account
 from syncline.mapping import Mapped
-from syncline.model import Batch, Checkpoint, Page, Rejected, Row
+from syncline.model import Batch, Checkpoint, Page, Rejected, Row, Written
 
 
 class Chained(Sequence[Any]):
@@ -105,15 +105,16 @@ class Gathered(msgspec.Struct, kw_only=True):
         self.superseded += len(keys.keys() & self.gone.keys())
         self.gone |= keys
 
-    def account(self, *, written: int, unchanged: int, deleted: int, refused: int) -> Account:
+    def account(self, written: Written) -> Account:
         """With what the destination says became of the batch."""
         return Account(
             read=self.read,
-            written=written,
-            unchanged=unchanged + self.repeated + self.superseded,
-            rejected=self.refused + refused,
+            written=written.written,
+            unchanged=written.unchanged + self.repeated + self.superseded,
+            rejected=self.refused + len(written.rejected),
             filtered=self.filtered,
-            deleted=deleted,
+            deleted=written.deleted,
+            in_doubt=written.in_doubt,
         )
 
     def _revive(self, batch: Batch) -> None:

@@ -16,6 +16,7 @@ from syncline.mapping import compile_mapping
 from syncline.model import Checkpoint, Clock, Page, SystemClock, kind_of
 from syncline.sources import Reader
 from syncline.spec import Integration, Stream, key_columns
+from syncline.state import StateStore
 
 
 class PreviewedRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,20 +122,23 @@ async def plan(
             opened_reader(ready.integration, clock or SystemClock()) as reader,
         ):
             for stream in ready.streams:
-                known = await state.load(ready.integration.state_key(stream))
-                checkpoint = Checkpoint() if full else known.checkpoint
+                key = ready.integration.state_key(stream)
+                checkpoint = Checkpoint() if full else (await state.load(key)).checkpoint
                 with events.within(stream=stream.name):
-                    planned.append(await _planned(stream, reader, destination, checkpoint))
+                    planned.append(await _planned(stream, reader, destination, checkpoint, (key, state)))
     return Plan(integration=ready.integration.name, destination=kind_of(type(destination)), streams=tuple(planned))
 
 
-async def _planned(stream: Stream, reader: Reader, destination: Destination, checkpoint: Checkpoint) -> StreamPlan:
+async def _planned(
+    stream: Stream, reader: Reader, destination: Destination, checkpoint: Checkpoint, known: tuple[str, StateStore]
+) -> StreamPlan:
     page = await first_page(reader, stream, checkpoint)
     records, gone = page.records, []
     if stream.deletes is not None and stream.deletes.when is not None:
         sifted = Tombstones(stream.deletes, Keys(stream)).sift(page.records)
         records, gone = sifted.alive, list(sifted.gone)
     mapped = compile_mapping(stream.mapping, stream.where).map(records)
+    key, state = known
     trial = await destination.trial(
         stream.name,
         stream.into,
@@ -142,6 +146,8 @@ async def _planned(stream: Stream, reader: Reader, destination: Destination, che
         primary_key=key_columns(stream),
         deletes=stream.deletes,
         gone=gone,
+        key=key,
+        state=state,
     )
     incremental = stream.incremental is not None and checkpoint.cursor is not None
     return StreamPlan(

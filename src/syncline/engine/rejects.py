@@ -21,11 +21,15 @@ BATCH = 500
 
 
 class Retried(msgspec.Struct, kw_only=True):
-    """What became of a stream's dead letters. `landed` are rows now; `rejected` stay, with the reason of today."""
+    """What became of a stream's dead letters. `landed` are rows now; `rejected` stay, with the reason of today.
+
+    `in_doubt` were sent to another API that gave no answer; they are in the outbox now.
+    """
 
     stream: str
     landed: int = 0
     rejected: int = 0
+    in_doubt: int = 0
 
 
 async def retry_rejects(
@@ -83,7 +87,8 @@ async def _retry(
                     records=[letter.record for letter, _ in part],
                     resolved=[letter.id for letter, _ in part],
                 )
-                result.landed += len(part) - len(written.rejected)
+                result.landed += len(part) - len(written.rejected) - written.in_doubt
+                result.in_doubt += written.in_doubt
                 result.rejected += len(written.rejected)
         if checkpoint.resume is None:
             await writer.finish(checkpoint, lease)

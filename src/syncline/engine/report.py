@@ -13,7 +13,7 @@ EXIT_CODES = {"done": 0, "failed": 1, "partial": 5, "deferred": 6, "interrupted"
 
 
 class Account(msgspec.Struct):
-    """Counts of records: read = written + unchanged + rejected + filtered.
+    """Counts of records: read = written + unchanged + rejected + filtered + in_doubt.
 
     `deleted` counts rows: those whose record said so (they are among the written), and those whose record a complete pass missed.
     """
@@ -24,10 +24,12 @@ class Account(msgspec.Struct):
     rejected: int = 0
     filtered: int = 0
     deleted: int = 0
+    in_doubt: int = 0
+    """Sent to another API that gave no answer and cannot be asked; kept in the outbox."""
 
     @property
     def adds_up(self) -> bool:
-        return self.read == self.written + self.unchanged + self.rejected + self.filtered
+        return self.read == self.written + self.unchanged + self.rejected + self.filtered + self.in_doubt
 
     def __add__(self, other: Account) -> Account:
         return Account(

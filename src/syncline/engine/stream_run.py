@@ -158,12 +158,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
                 doubtful=gathered.doubtful,
             )
         )
-        done = gathered.account(
-            written=written.written,
-            unchanged=written.unchanged,
-            deleted=written.deleted,
-            refused=len(written.rejected),
-        )
+        done = gathered.account(written)
         self.report.account = self.report.account + done
         self.report.pages += gathered.pages
         running = gathered.checkpoint.running
@@ -174,6 +169,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
                 rejected=done.rejected,
                 filtered=done.filtered,
                 deleted=done.deleted,
+                in_doubt=done.in_doubt,
                 cursor=None if running is None else str(running),
             )
         )
@@ -218,6 +214,11 @@ class StreamRun(msgspec.Struct, kw_only=True):
             raise PartialError(
                 f"not every record can have been seen: {gap}",
                 hint="run again: the cursor was kept where it was; pagination by cursor has no such gap",
+            )
+        if account.in_doubt:
+            raise PartialError(
+                f"{account.in_doubt} of {account.read} records are in doubt: no answer came, and nobody can be asked",
+                hint="syncline outbox list FILE; then confirm what has arrived, and retry what has not",
             )
         if ratio is not None and account.read and account.rejected / account.read > ratio:
             raise PartialError(

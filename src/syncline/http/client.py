@@ -81,14 +81,35 @@ class Client:
         """
         if known is not None:
             request = request.with_headers(known.headers)
+        return await self._sent(request, lambda status: 200 <= status < 300 or (status == 304 and known is not None))
+
+    async def write(self, request: Request) -> Response:
+        """The answer to a request that changes something: 2xx or 4xx, whose body says why.
+
+        Raises the RequestError family for what is no answer to it: no answer, 5xx, refused credentials, a limit for longer than the
+        file allows, and OriginError for a redirect that would turn it into a GET and so into nothing (RFC 9110, 15.4.2, 15.4.3).
+        """
+        return await self._sent(request, lambda status: 200 <= status < 300 or 400 <= status < 500, writing=True)
+
+    def conceal(self, text: str) -> str:
+        """The text without any secret in use now, should the API have echoed one."""
+        return conceal(text, [secret for secret in self._secrets() if secret])
+
+    async def _sent(self, request: Request, final: Callable[[int], bool], *, writing: bool = False) -> Response:
         try:
             for _ in range(MOST_REDIRECTS + 1):
                 self.origins.check(request.url)
                 response = await self._send(request)
-                if 200 <= response.status < 300 or (response.status == 304 and known is not None):
+                if final(response.status):
                     return response
                 if response.status not in REDIRECTS or "Location" not in response.headers:
                     raise status_error(request, response, now=self._clock.now())
+                if writing and response.status in (301, 302) and request.method == "POST":
+                    raise OriginError(
+                        f"{request.shown} was answered with a redirect, which would turn it into a GET",
+                        status=response.status,
+                        hint="write the final address into base_url or path: with https, without or with a slash at its end",
+                    )
                 request = self._redirected(request, response)
             raise OriginError(
                 f"more than {MOST_REDIRECTS} redirects in a row",
@@ -96,12 +117,11 @@ class Client:
                 hint="write the final address into base_url or path",
             )
         except SynclineError as error:
-            secrets = [secret for secret in self._secrets() if secret]
-            error.evidence = conceal(error.evidence, secrets) if error.evidence else None
-            error.what = conceal(error.what, secrets)
+            error.evidence = self.conceal(error.evidence) if error.evidence else None
+            error.what = self.conceal(error.what)
             error.args = (error.what,)
             if not isinstance(error, OriginError):  # whose address may not even be readable
-                error.at(request=conceal(request.shown, secrets))
+                error.at(request=self.conceal(request.shown))
             raise
 
     def _redirected(self, request: Request, response: Response) -> Request:

@@ -186,3 +186,9 @@ def _holds_secret(value: Any) -> bool:
 def _escaped(url: str) -> str:
     """Characters that an address cannot hold are escaped; what is escaped already stays."""
     return url if url.isascii() and " " not in url and '"' not in url else quote(url, safe=_KEPT)
+
+
+def segment(value: str) -> str:
+    """A value as one segment of a path: escaped so that it neither ends the segment nor is a step upwards."""
+    text = quote(value, safe="")
+    return text.replace(".", "%2E") if text in (".", "..") else text

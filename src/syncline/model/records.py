@@ -92,3 +92,5 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     unchanged: int = 0
     deleted: int = 0
     rejected: tuple[Rejected, ...] = ()
+    in_doubt: int = 0
+    """Sent to another API that gave no answer and cannot be asked; kept in the outbox, and counted besides all others."""

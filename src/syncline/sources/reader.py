@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import msgspec
 
@@ -14,6 +14,7 @@ from syncline.events import Noticed, emit
 from syncline.http import Client, decode_json_body
 from syncline.http.caching import NOTE, Known, PageMemory
 from syncline.http.caps import Spending
+from syncline.http.origins import segment
 from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Response, Shape, compile_path
 from syncline.pagination import Answer, Position, Watch
 from syncline.sources.answer import records_of
@@ -241,9 +242,4 @@ def _after(at: Token, following: Position | None) -> Token:
 
 def fill(path: str, context: Context) -> str:
     """A path with its placeholders filled in, each value escaped so that it stays one segment."""
-
-    def segment(name: str) -> str:
-        text = quote(str(context[name]), safe="")
-        return text.replace(".", "%2E") if text in (".", "..") else text
-
-    return PLACEHOLDER.sub(lambda match: segment(match[1]), path)
+    return PLACEHOLDER.sub(lambda match: segment(str(context[match[1]])), path)

@@ -8,14 +8,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from syncline.errors import BodyError, RateLimitedError
+from syncline.errors import BodyError
 from syncline.http import Client, Connection, Send, decode_json_body, decode_ndjson_body
+from syncline.http.graphql import complaint_of, decode_graphql_body
 from syncline.model import Clock, Request, Response, SystemClock, put_path, register
 from syncline.sources.endpoint import Endpoint
 from syncline.sources.page_maker import Context
 from syncline.sources.reader import Reader, fill
-
-THROTTLED = {"THROTTLED", "RATE_LIMITED", "RATELIMITED", "TOO_MANY_REQUESTS"}
 
 
 class HttpSource(Connection):
@@ -129,20 +128,14 @@ def _query_value(value: Any) -> Any:
 
 
 def _decode_graphql(response: Response) -> Any:
-    """The document of an answer without errors: GraphQL reports them with status 200 (GraphQL spec, 7.1)."""
-    document = decode_json_body(response)
-    errors = document.get("errors") if isinstance(document, dict) else None
-    if not errors:
+    """The document of an answer without errors."""
+    document = decode_graphql_body(response)
+    complaint = complaint_of(document)
+    if complaint is None:
         return document
-    first = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {"message": str(errors)}
-    extensions = first.get("extensions")
-    code = str(extensions.get("code") if isinstance(extensions, dict) else None)
-    message = str(first.get("message", ""))[:300]
-    if code.upper() in THROTTLED:
-        raise RateLimitedError("the GraphQL API is throttling", status=429, evidence=message)
     raise BodyError(
-        f"the GraphQL API answered with {len(errors) if isinstance(errors, list) else 1} errors",
+        f"the GraphQL API answered with {complaint.count} errors",
         status=response.status,
-        evidence=f"{code}: {message}" if code != "None" else message,
+        evidence=str(complaint),
         hint="correct the stream's query or variables",
     )

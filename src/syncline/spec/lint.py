@@ -33,7 +33,8 @@ def lint_integration(integration: Integration) -> Iterator[tuple[Path, str]]:
             yield (*at, misfit.partition(" ")[0].partition(".")[0]), misfit
         destination = integration.destination
         if isinstance(destination, Destination) and (misfit := destination.misfit(stream.into, stream.deletes)):
-            yield (*at, "into", "write"), misfit
+            word = misfit.partition(" ")[0].rstrip(":")
+            yield (*at, "into", word if word in type(stream.into).model_fields else "write"), misfit
         table = stream.into.table or stream.name
         if table in tables and names.index(stream.name) == index:
             yield (

@@ -77,6 +77,7 @@ def _stream_lines(stream: StreamPlan, brush: Paint) -> list[str]:
         ),
         *(("schema", statement) for statement in trial.statements),
         *((sample.what, _sampled(sample)) for sample in trial.samples),
+        *(("sends", request) for request in trial.requests),
     ]
     if stream.deletes_missing:
         fields.append(("deletes", "at its end, rows that a complete pass did not list"))

@@ -113,12 +113,13 @@ def _retry(arguments: argparse.Namespace) -> int:
     else:
         for result in results:
             _print_retried(result)
-    return 5 if any(result.rejected for result in results) else 0
+    return 5 if any(result.rejected or result.in_doubt for result in results) else 0
 
 
 def _print_retried(result: Retried) -> None:
     brush = paint(sys.stdout)
-    print(f"{brush.bold(result.stream)}: {result.landed} landed, {result.rejected} rejected again")
+    doubts = f", {result.in_doubt} in doubt (syncline outbox list FILE)" if result.in_doubt else ""
+    print(f"{brush.bold(result.stream)}: {result.landed} landed, {result.rejected} rejected again{doubts}")
 
 
 def _drop(arguments: argparse.Namespace) -> int:

@@ -48,6 +48,7 @@ async def stream_status(integration: Integration, stream: Stream, state: StateSt
     """One stream's state as data; a run whose process is gone is `interrupted`, not running."""
     known = await state.load(integration.state_key(stream))
     rejects = await state.dead_letters.list(known.key, limit=MOST_REJECTS)
+    in_doubt = await state.outbox.count(known.key, "in_doubt")
     return {
         "stream": stream.name,
         "status": status_of(known),
@@ -56,6 +57,7 @@ async def stream_status(integration: Integration, stream: Stream, state: StateSt
         "last_sync_at": known.last_sync_at,
         "items_synced": known.items_synced,
         "open_rejects": len(rejects),
+        "in_doubt": in_doubt,
         "error": known.error,
     }
 
@@ -93,4 +95,6 @@ def _lines(one: dict[str, Any], now: datetime, brush: Paint) -> list[str]:
             lines.append(f"  {brush.bad(stream['stream'])}: {printable(stream['error'])}")
         if stream["open_rejects"]:
             lines.append(f"  {stream['stream']}: syncline rejects list {one['file']} shows what was rejected and why")
+        if stream["in_doubt"]:
+            lines.append(f"  {stream['stream']}: {stream['in_doubt']:,} in doubt; syncline outbox list {one['file']}")
     return lines

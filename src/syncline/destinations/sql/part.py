@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,9 @@ class Database(Destination):
     def address(self) -> Address:
         """Where the database is. Raises PlanError."""
         raise NotImplementedError
+
+    def misfit(self, target: Target, deletes: Deletes | None = None) -> str | None:
+        return target.only_for_apis("sql")
 
     def open(
         self, *, integration: str, default_state: Path | Address, clock: Clock
@@ -48,6 +51,7 @@ class Database(Destination):
         primary_key: tuple[str, ...] = (),
         deletes: Deletes | None = None,
         gone: Sequence[Row] = (),
+        **known: Any,
     ) -> Trial:
         from syncline.destinations.sql.trial import Wanted, try_sql  # late: as above
 
