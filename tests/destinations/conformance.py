@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,10 @@ class Bench:
         drop: Callable[[], None] = lambda: None,
         *,
         holds_nul: bool = True,
+        execute: Callable[[str], None] | None = None,
     ) -> None:
-        self.holds_nul = holds_nul
+        """`execute` runs a statement of somebody else's, where the destination is a database."""
+        self.holds_nul, self.execute = holds_nul, execute or _cannot
         self.folder, self.destination, self.read, self.drop = folder, destination, read, drop
         self.clock = SimulatedClock()
 
@@ -53,6 +55,10 @@ class Bench:
         return await sink.begin(KEY, "orders", target, lease=lease, checkpoint=state.checkpoint, **options)
 
 
+def _cannot(statement: str) -> None:
+    raise AssertionError(f"this destination has no statements: {statement}")
+
+
 def sqlite_bench(folder: Path) -> Bench:
     path = folder / "shop.db"
 
@@ -66,7 +72,11 @@ def sqlite_bench(folder: Path) -> Bench:
         finally:
             connection.close()
 
-    return Bench(folder, Sql(url=f"sqlite:///{path}"), read)
+    def execute(statement: str) -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(statement)
+
+    return Bench(folder, Sql(url=f"sqlite:///{path}"), read, execute=execute)
 
 
 def jsonl_bench(folder: Path) -> Bench:
@@ -105,7 +115,11 @@ def postgresql_bench(folder: Path) -> Bench:
         with psycopg.connect(base, autocommit=True) as connection:
             connection.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
 
-    return Bench(folder, Sql(url=url), read, drop, holds_nul=False)
+    def execute(statement: str) -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(statement)
+
+    return Bench(folder, Sql(url=url), read, drop, holds_nul=False, execute=execute)
 
 
 def schema_of(folder: Path) -> str:

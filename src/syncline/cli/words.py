@@ -52,7 +52,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _plan(parser)
     parser.add_argument("--limit", type=_count, metavar="N", help="stop each stream after about N records")
     parser.add_argument(
-        "--allow-deletes", action="store_true", help="delete what a complete pass did not list, however much that is"
+        "--allow-deletes",
+        action="store_true",
+        help="delete what a complete pass did not list, however much; replace rows that somebody else put there",
     )
     parser.add_argument("--no-progress", action="store_true", help="show nothing until the end")
     _logging(parser)

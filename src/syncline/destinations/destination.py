@@ -111,10 +111,12 @@ class Sink(Protocol):
         checkpoint: Checkpoint,
         schema: SchemaPolicy = "evolve",
         deletes: Deletes | None = None,
+        allow_deletes: bool = False,
     ) -> Writer:
         """Start a pass of a stream, or go on with the unfinished one that `checkpoint` speaks of.
 
-        `fresh` throws an unfinished pass away. Raises PlanError where the target cannot be written like that.
+        `fresh` throws an unfinished pass away. `allow_deletes` deletes as missing however much it is, and lets a first pass replace
+        rows that somebody else put there. Raises PlanError where the target cannot be written like that.
         """
         ...
 

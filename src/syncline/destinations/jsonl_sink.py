@@ -51,6 +51,7 @@ class JsonlSink:
         checkpoint: Checkpoint,
         schema: SchemaPolicy = "evolve",
         deletes: Deletes | None = None,
+        allow_deletes: bool = False,
     ) -> JsonlWriter:
         final = self._place(stream, target, lease.owner.run_id or f"run-{lease.fence}")
         note = note_of(checkpoint)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from syncline import events
-from syncline.destinations import Deletes, Sink
+from syncline.destinations import Sink
 from syncline.engine.opening import Opened, opened, prepared
 from syncline.engine.report import EXIT_CODES, Report, StreamReport, Tally, finished, status_of
 from syncline.engine.stream_run import Stopped, StreamRun
@@ -74,8 +74,8 @@ async def arun(
 
     `streams` names those to run (default: all); `full` forgets the cursor and reads everything; `limit` ends each stream
     after about so many records, to go on from there in the next run. `allow_deletes` deletes what a complete pass did not list
-    however much that is. `environment` takes the place of the process's for
-    secret references. Setting `stop` makes the run checkpoint and leave.
+    however much that is, and lets a first pass replace rows that somebody else put there. `environment` takes the place of the
+    process's for secret references. Setting `stop` makes the run checkpoint and leave.
 
     What fails in one stream is told in the report and does not stop the others, unless they would meet it too. Raises
     SpecError and PlanError for what makes a run impossible, AuthError for missing credentials, and LeaseError where another
@@ -202,7 +202,8 @@ class _Run:
             lease=lease,
             checkpoint=checkpoint,
             schema=stream.schema_,
-            deletes=self._deletes(stream),
+            deletes=stream.deletes,
+            allow_deletes=self.allow_deletes,
         )
         await StreamRun(
             batch_rows=self.sink.batch_rows,
@@ -216,10 +217,6 @@ class _Run:
             stop=self.stop,
             limit=self.limit,
         ).go()
-
-    def _deletes(self, stream: Stream) -> Deletes | None:
-        deletes = stream.deletes
-        return deletes.model_copy(update={"max_ratio": 1.0}) if deletes and self.allow_deletes else deletes
 
     @asynccontextmanager
     async def _leases(self, streams: tuple[Stream, ...]) -> AsyncIterator[dict[str, Lease]]:

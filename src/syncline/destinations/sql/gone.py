@@ -25,6 +25,7 @@ class Gone:
         self.deletes, self.doubtful = deletes, doubtful
         self.seen_table = SEEN + table
         self.seeing = deletes.missing
+        self.unlimited = False
         self._family, self._tables = family, family.tables
         self._seen = Rows(self._tables, self.seen_table, family.key)
         self._going_on = going_on
@@ -108,7 +109,7 @@ class Gone:
         count = f"SELECT count(*) FROM {name} WHERE {alive}"  # noqa: S608
         rows = int(tables.database.execute(count).fetchone()[0])
         lost = int(tables.database.execute(f"{count} AND {missing}").fetchone()[0])
-        if lost and lost > self.deletes.max_ratio * rows:
+        if lost > self.deletes.max_ratio * rows and not self.unlimited:
             raise PartialError(
                 f"{lost} of {rows} rows of {table.name!r} were not listed any more, more than {self.deletes.max_ratio:.0%}; "
                 "none was deleted",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from itertools import count as counting
 from typing import Any, ClassVar
@@ -55,6 +56,17 @@ class PostgresTables(Tables):
     def __init__(self, database: PostgresDatabase) -> None:
         super().__init__(database)
         self._postgres = database
+        self.undone = 0
+        """How often a part of a transaction was rolled back, and temporary tables with it."""
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        try:
+            with super().savepoint():
+                yield
+        except BaseException:
+            self.undone += 1
+            raise
 
     def fold(self, name: str) -> str:
         return name
@@ -193,7 +205,7 @@ class _Upsert:
         self._stage, self._names = stage, tables.listed(names)
         self._key = [names.index(name) for name in key]
         types = ", ".join(f"{tables.quoted(name)} {table.columns[name].declared}" for name in names)
-        self._create = f"CREATE TEMPORARY TABLE {stage} ({types}) ON COMMIT DELETE ROWS"
+        self._create = f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({types}) ON COMMIT DELETE ROWS"
         after = {tables.quoted(name): f"excluded.{tables.quoted(name)}" for name in names if name not in key}
         if whole and table.ours:
             given = {*key, *names}
@@ -207,13 +219,13 @@ class _Upsert:
             f"INSERT INTO {shown} ({self._names}) SELECT {self._names} FROM {stage}"  # noqa: S608 – quoted
             f" ON CONFLICT ({tables.listed(key)}) DO {action}"
         )
-        self._created = False
+        self._created: int | None = None
 
     def run(self, rows: Iterable[Row], count: int) -> int:
         database = self._tables.database
-        if not self._created:  # a rollback takes it away, and everything that is known of the table with it
+        if self._created != self._tables.undone:  # a whole transaction's rollback ends this statement as well
             database.execute(self._create)
-            self._created = True
+            self._created = self._tables.undone
         self._tables.copy(self._stage, self._names, self._last_of_each(rows))
         written = database.execute(self._merge).rowcount
         database.execute(f"TRUNCATE {self._stage}")

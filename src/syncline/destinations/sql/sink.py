@@ -14,6 +14,7 @@ from syncline.destinations.sql.family import Again, Family
 from syncline.destinations.sql.gone import Gone
 from syncline.destinations.sql.identifiers import checked_table
 from syncline.destinations.sql.rows import Put, Refusal, Unfit
+from syncline.destinations.sql.table import Table
 from syncline.destinations.sql.tables import Tables
 from syncline.destinations.target import Deletes, SchemaPolicy, Target
 from syncline.errors import PlanError, StateError, WriteError
@@ -53,6 +54,7 @@ class SqlSink:
         checkpoint: Checkpoint,
         schema: SchemaPolicy = "evolve",
         deletes: Deletes | None = None,
+        allow_deletes: bool = False,
     ) -> SqlWriter:
         table = checked_target(self._tables, stream, target, primary_key)
         note = {} if fresh else note_of(checkpoint)
@@ -62,10 +64,11 @@ class SqlSink:
         if deletes is not None and target.write == "upsert":
             going_on = note.get(SEEING) == table
             gone = Gone(family, deletes, table, going_on=going_on, doubtful=int(note.get(DOUBTFUL, 0)))
+            gone.unlimited = allow_deletes
             gone.seeing = deletes.missing and (going_on or fresh or checkpoint.resume is None)
         writer = SqlWriter(self._lane, self._database, self._clock, self.state, family=family, prefix=prefix, gone=gone)
         going_on = note.get(STAGING) == prefix + table
-        await self.state.patience.call(lambda: writer.begin(lease, going_on=going_on))
+        await self.state.patience.call(lambda: writer.begin(lease, going_on=going_on, overwrite=allow_deletes))
         return writer
 
     async def close(self) -> None:
@@ -95,12 +98,14 @@ class SqlWriter:
         self._family, self._prefix, self._gone = family, prefix, gone
         self._table = family.rows.name.removeprefix(prefix)
 
-    def begin(self, lease: Lease, *, going_on: bool) -> None:
-        """Look at the tables; lay them aside for the pass, in the shape of those they will replace."""
+    def begin(self, lease: Lease, *, going_on: bool, overwrite: bool = False) -> None:
+        """Look at the tables; lay them aside for the pass, in the shape of those they will replace. Raises PlanError."""
         with self._forgetful(), self._database.transaction(WriteError):
             self._ledger.refuse_fenced_out(lease)  # an old holder must not drop our rows
             for rows in self._family.all if self._prefix else ():
                 before = self._tables.load(rows.name.removeprefix(self._prefix))
+                if not overwrite:
+                    self._refuse_to_overwrite(before, lease)
                 if not going_on:
                     self._tables.drop(rows.name)
                 if before.exists and not self._tables.load(rows.name).exists:
@@ -108,6 +113,18 @@ class SqlWriter:
             if self._gone is not None:
                 self._gone.begin()
             self._tables.load(self._table)
+
+    def _refuse_to_overwrite(self, before: Table, lease: Lease) -> None:
+        """The first pass of a stream must not throw away what somebody else put there."""
+        if not before.exists or before.ours or self._ledger.load(lease.key).last_sync_at is not None:
+            return
+        count = int(self._database.execute(f"SELECT count(*) FROM {self._tables.quoted(before.name)}").fetchone()[0])  # noqa: S608
+        if count:
+            raise PlanError(
+                f"write: replace would throw away the {count} rows of {before.name!r}, a table that Syncline did not make",
+                hint="name another table (`into: {table: …}`), or run once with --allow-deletes",
+                stream=lease.key,
+            )
 
     async def write(
         self,
