@@ -17,12 +17,12 @@ PASS, DOUBTFUL = "pass", "doubtful"
 
 
 class Seeing:
-    """Marks the links of what a pass lists. `whole`: it was looked at from its beginning."""
+    """Marks the links of what a pass lists. `whole`: it was looked at from its beginning. `guarded`: max_ratio holds."""
 
     def __init__(self, key: str, deletes: Deletes, box: EffectBox, *, note: dict[str, Any]) -> None:
         self._key, self._deletes, self._box = key, deletes, box
         self.going_on = PASS in note
-        self.whole = True
+        self.whole, self.guarded = True, True
         self._mark = str(note.get(PASS) or uuid.uuid4().hex)
         self._doubtful = int(note.get(DOUBTFUL, 0))
 
@@ -50,7 +50,7 @@ class Seeing:
                 f"no missing records were looked for: {self._doubtful} records of this pass have no key that is known"
             )
         lost, there = await self._box.count_links(self._key, self._mark), await self._box.count_links(self._key)
-        if lost and lost > self._deletes.max_ratio * there:
+        if self.guarded and lost and lost > self._deletes.max_ratio * there:
             raise PartialError(
                 f"{lost} of {there} records were not listed any more, more than {self._deletes.max_ratio:.0%}; none was deleted",
                 hint="see whether the source lists everything; if it does, run with --allow-deletes",

@@ -49,6 +49,7 @@ class ApiSink:
         checkpoint: Checkpoint,
         schema: SchemaPolicy = "evolve",
         deletes: Deletes | None = None,
+        allow_deletes: bool = False,
     ) -> ApiWriter:
         if target.write == "upsert" and not primary_key:
             raise PlanError(
@@ -59,6 +60,7 @@ class ApiSink:
         seeing = None
         if deletes is not None and deletes.missing and target.write == "upsert":
             seeing = Seeing(key, deletes, self.state.outbox, note={} if fresh else note_of(checkpoint))
+            seeing.guarded = not allow_deletes
             seeing.whole = seeing.going_on or fresh or checkpoint.resume is None
         writer = self.writer(key, target, primary_key, seeing)
         await writer.begin(lease)
