@@ -53,6 +53,12 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
             return SqliteDatabase.open_to_read(self.path)
         return self.open()
 
+    def open_empty(self) -> Database:
+        """One of the same kind with nothing in it, in memory where that can be; for trying out what is not there yet."""
+        from syncline.databases.sqlite import MEMORY, SqliteDatabase  # late: as above
+
+        return SqliteDatabase.open(MEMORY)
+
 
 def sqlite_file(path: Path) -> Address:
     return Address(kind="sqlite", path=path)

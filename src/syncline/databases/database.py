@@ -41,6 +41,8 @@ class Database(ABC):
     name: ClassVar[str]
     """As people call it: PostgreSQL."""
     words: ClassVar[Mapping[Word, str]]
+    before_tables: ClassVar[Sequence[str]] = ()
+    """Statements that the words need before a table is made with them."""
     at_hand: ClassVar[bool] = False
     """In this process: a statement takes no network."""
 

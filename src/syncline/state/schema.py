@@ -122,6 +122,7 @@ def _bring_up(database: Database, version: int | None) -> None:
 
 
 def _statements(database: Database, version: int | None) -> Iterator[str]:
+    yield from database.before_tables
     for number in range((version or VERSION) + 1, VERSION + 1):
         for table, column in ADDED[number]:
             yield f"ALTER TABLE {table} ADD COLUMN {_column(database, table, column)}"

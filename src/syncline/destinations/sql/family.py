@@ -147,16 +147,18 @@ class Family:
     def put_carefully(self, batch: Batch, excluded: dict[int, Refusal]) -> Put:
         """Every value looked at; a row and its children are written together or refused together.
 
-        Raises Again where the database refused a child whose parent was written already; `excluded` has it then.
+        Raises Again where the database refused a child whose parent was written already, or a row of a transaction of which
+        no part can be taken back; `excluded` has it then.
         """
-        if not self.children:
+        if not self.children and self.tables.savepoints:
             return self.rows.put_carefully(self.rows.ready_carefully(batch))
+        changes: list[str] = []
         while True:
             numbers = [number for number in range(len(batch.rows)) if number not in excluded]
             part = Batch(columns=batch.columns, rows=[batch.rows[number] for number in numbers], whole=batch.whole)
             known = len(excluded)
             own = self.rows.ready_carefully(self._own(part))
-            changes = own.changes
+            changes += own.changes
             self._exclude(own, numbers, excluded)
             splits, readies = [], []
             for child in self.children if set(self.key) <= set(batch.columns) else ():

@@ -243,28 +243,12 @@ class Rows:
             rows = {
                 n: tuple(self._bind(name, ready.batch.rows[n][ready.names[name]]) for name in names) for n in ready.kept
             }
-            self._halve(statement, rows, ready.kept, ready.refused, put)
+            put.written, told = self._tables.put_each(statement, rows)
+            put.unchanged = len(rows) - len(told) - put.written
+            for number, what in told.items():
+                ready.refused[number] = Refusal(number, "", f"the database refused the row: {what}")
         put.refusals = sorted(ready.refused.values(), key=lambda refusal: refusal.row)
         return put
-
-    def _halve(
-        self, statement: Statement, rows: dict[int, Row], numbers: list[int], refused: dict[int, Refusal], put: Put
-    ) -> None:
-        try:
-            with self._tables.savepoint():
-                written = statement.run([rows[number] for number in numbers], len(numbers))
-        except Exception as problem:
-            if not self._tables.refuses(problem):
-                raise
-            if len(numbers) == 1:
-                refused[numbers[0]] = Refusal(numbers[0], "", f"the database refused the row: {_said(problem)}")
-                return
-            middle = len(numbers) // 2
-            self._halve(statement, rows, numbers[:middle], refused, put)
-            self._halve(statement, rows, numbers[middle:], refused, put)
-        else:
-            put.written += written
-            put.unchanged += len(numbers) - written
 
     def _usable(self, ready: Ready) -> dict[str, int]:
         """The columns that can be written, by their place; rows with a value in another one are refused."""
@@ -357,11 +341,6 @@ def _convert(column: Sequence[Any], convert: Convert, *, with_none: bool) -> Seq
     if with_none:
         return [None if value is None else convert(value) for value in column]
     return list(map(convert, column))
-
-
-def _said(problem: BaseException) -> str:
-    """What the driver says, on one line; PostgreSQL's own message has the row in its further lines."""
-    return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
 
 
 def _frozen(table: str, what: str) -> WriteError:

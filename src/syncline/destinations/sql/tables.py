@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -39,6 +39,8 @@ class Tables(ABC):
     """Whether a table of ours is exchanged as it is, its new columns with it."""
     batch_rows: ClassVar[int] = 1_000
     """Rows that are best written in one transaction."""
+    savepoints: ClassVar[bool] = True
+    """Whether a part of a transaction can be taken back; else it is begun anew without the rows that are refused."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -201,6 +203,34 @@ class Tables(ABC):
 
     def savepoint(self) -> AbstractContextManager[None]:
         return self.database.savepoint()
+
+    def put_each(self, statement: Statement, rows: Mapping[int, Row]) -> tuple[int, dict[int, str]]:
+        """Write those of the numbered rows that the database takes: all at once, and by halves where it refuses one of them.
+
+        Returns how many were inserted or changed, and what it says of each of the others. Without savepoints, one that is refused
+        costs the transaction.
+        """
+        refused: dict[int, str] = {}
+
+        def put(numbers: Sequence[int]) -> int:
+            try:
+                with self.savepoint():
+                    return statement.run([rows[number] for number in numbers], len(numbers))
+            except Exception as problem:
+                if not self.refuses(problem):
+                    raise
+                if len(numbers) == 1:
+                    refused[numbers[0]] = said(problem)
+                    return 0
+            middle = len(numbers) // 2
+            return put(numbers[:middle]) + put(numbers[middle:])
+
+        return put(list(rows)), refused
+
+
+def said(problem: BaseException) -> str:
+    """What the driver says, on one line; PostgreSQL's own message has the row in its further lines."""
+    return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
 
 
 def doubled(table: str, key: Sequence[str], evidence: str) -> PlanError:

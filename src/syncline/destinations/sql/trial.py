@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from syncline.databases import Address, Database, Lane
+from syncline.databases import Address, Lane
 from syncline.destinations.destination import Sample, Trial
 from syncline.destinations.sql.dialects import tables_of
 from syncline.destinations.sql.family import Family
@@ -39,7 +39,7 @@ async def try_sql(address: Address, stream: str, target: Target, batch: Batch, w
 
 
 def _try(address: Address, stream: str, target: Target, batch: Batch, wanted: Wanted) -> Trial:
-    database = _nothing() if address.missing else address.open_to_read()
+    database = address.open_empty() if address.missing else address.open_to_read()
     try:
         with database.explained():
             tables = tables_of(database)
@@ -48,12 +48,6 @@ def _try(address: Address, stream: str, target: Target, batch: Batch, wanted: Wa
             return _tried(family, target, batch, wanted)
     finally:
         database.close()
-
-
-def _nothing() -> Database:
-    from syncline.databases.sqlite import MEMORY, SqliteDatabase  # late: sqlite3 is needed by runs only
-
-    return SqliteDatabase.open(MEMORY)
 
 
 def _tried(family: Family, target: Target, batch: Batch, wanted: Wanted) -> Trial:
