@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -111,6 +112,71 @@ def test_a_full_page_without_the_path_of_the_cursor_is_said() -> None:
     assert "did you mean 'nxt'" in str(settled.notice)
     assert asking.settle({}, answer({"meta": {"next": None}}, rows(3))).notice is None
     assert asking.settle({}, answer({"meta": {}}, rows(2))).notice is None
+
+
+FOLLOWED = (
+    Cursor(next="next", param="c", limit_param="limit", limit=10, total="total"),
+    Cursor(last_record="id", param="after", has_more="more", total="total"),
+    NextUrl(next="next", total="total"),
+    Link(total_header="X-Total"),
+    GraphQLConnection(connection="data.items", total="total"),
+)
+
+
+class Followed:
+    """One list in every form that can be followed; `ends_after` pages it forgets to lead on."""
+
+    def __init__(self, count: int, *, ends_after: int = 99, totals: Callable[[int], int | None] | None = None) -> None:
+        self.rows, self.ends_after, self.totals = rows(count), ends_after, totals or (lambda page: count)
+
+    def __call__(self, request: Request) -> Answer:
+        self.page = page = getattr(self, "page", 0) + 1
+        after = page * 10
+        more = after < len(self.rows) and page < self.ends_after
+        headers = {"Link": f'<?c={after}>; rel="next"'} if more else {}
+        total = self.totals(page)
+        if total is not None:
+            headers["X-Total"] = str(total)
+        info = {"hasNextPage": more, "endCursor": str(after)}
+        document = {"next": f"?c={after}" if more else None, "more": more, "data": {"items": {"pageInfo": info}}}
+        return answer({**document, "total": total}, self.rows[after - 10 : after], headers)
+
+
+@pytest.mark.parametrize("asking", FOLLOWED, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("crash_after", [None, 1])
+def test_r18_a_followed_list_that_ends_before_its_count_is_a_gap(asking: Pagination, crash_after: int | None) -> None:
+    for first_page_only in (False, True):
+        totals = (lambda page: 30 if page == 1 else None) if first_page_only else None
+        done = walk(asking, Followed(30, totals=totals), crash_after=crash_after)
+        assert done.records == rows(30) and not done.gaps and not done.notices
+        short = walk(asking, Followed(30, ends_after=2, totals=totals), crash_after=crash_after)
+        assert len(short.records) == 20
+        assert "after 20 of the 30 records" in short.gaps[0]
+
+
+@pytest.mark.parametrize("asking", FOLLOWED, ids=lambda one: type(one).__name__)
+def test_a_count_that_comes_or_goes_while_a_list_is_followed_is_no_gap(asking: Pagination) -> None:
+    """Records that are added behind us, or deleted before we come to them."""
+    assert not walk(asking, Followed(30, totals=lambda page: 29 + page)).gaps
+    assert not walk(asking, Followed(30, totals=lambda page: 33 - page)).gaps
+
+
+@pytest.mark.parametrize("asking", FOLLOWED, ids=lambda one: type(one).__name__)
+def test_a_count_that_is_not_where_the_file_says_is_said_once(asking: Pagination) -> None:
+    done = walk(asking, Followed(30, totals=lambda page: None))
+    assert done.records == rows(30) and not done.gaps
+    assert len([notice for notice in done.notices if "there is no number" in notice or "has no number" in notice]) == 1
+
+
+@pytest.mark.parametrize("asking", FOLLOWED, ids=lambda one: type(one).__name__)
+def test_r21_counting_does_not_hide_a_loop(asking: Pagination) -> None:
+    class Looping(Followed):
+        def __call__(self, request: Request) -> Answer:
+            self.page = 0
+            return super().__call__(request)
+
+    with pytest.raises(PaginationError):
+        walk(asking, Looping(30), most=4)
 
 
 @pytest.mark.parametrize(

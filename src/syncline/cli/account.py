@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,10 @@ def summary(report: Report, brush: Paint) -> list[str]:
     for stream in report.streams:
         if stream.account.in_doubt:
             lines.append(f"  {stream.name}: {stream.account.in_doubt:,} in doubt; syncline outbox list FILE shows them")
-    lines += ["", f"  {brush.dim('api')}    {conduct_line(report.conduct)}"]
+    lines += ["", *_labelled("api", conduct_line(report.conduct), brush)]
     for stream in report.streams:
-        lines += [
-            f"  {brush.dim('note')}   {printable(redacted_text(f'{stream.name}: {note}'))}"
-            for note in stream.notices[:3]
-        ]
+        for note in stream.notices[:3]:
+            lines += _labelled("note", redacted_text(f"{stream.name}: {note}"), brush)
     if report.until:
         lines.append(
             f"  {brush.dim('until')}  {report.until:%Y-%m-%d %H:%M:%S} UTC: run again then; it goes on from here"
@@ -53,8 +52,15 @@ def summary(report: Report, brush: Paint) -> list[str]:
     return lines
 
 
+def _labelled(label: str, text: str, brush: Paint) -> list[str]:
+    """One line, or on a terminal as many as it takes there."""
+    room = max(40, shutil.get_terminal_size().columns - 16) if brush.on else len(text) + 1
+    first, *rest = textwrap.wrap(printable(text).replace("\n", " "), room) or [""]
+    return [f"  {brush.dim(label)}{' ' * (7 - len(label))}{first}", *(f"{' ' * 9}{line}" for line in rest)]
+
+
 def _check(adds_up: bool) -> str:
-    return "= adds up" if adds_up else "≠ does not add up: please report this"
+    return "adds up" if adds_up else "≠ does not add up: please report this"
 
 
 def conduct_line(conduct: Conduct) -> str:
@@ -97,10 +103,10 @@ def ways_to_look(integration: Integration) -> list[str]:
     return []
 
 
-def first_rows(table: str, *, order: str = "") -> str:
+def first_rows(table: str, *, columns: str = "*", order: str = "") -> str:
     """A query for a person to run."""
     name = table if table.isidentifier() else '"' + table.replace('"', '""') + '"'
-    return f"SELECT * FROM {name}{order} LIMIT 5"  # noqa: S608 – shown, never run by us
+    return f"SELECT {columns} FROM {name}{order} LIMIT 5"  # noqa: S608 – shown, never run by us
 
 
 def look_into_sqlite(path: str, query: str) -> str:

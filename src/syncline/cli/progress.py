@@ -170,39 +170,45 @@ async def _live(stream: TextIO, clock: Clock) -> AsyncIterator[events.Listener]:
     from rich.text import Text
 
     progress = Progress(clock, worth_saying=WORTH_SEEING)
+    console = Console(file=stream)
 
     def render() -> Text:
         face = _FACES[int(clock.monotonic() * 8) % len(_FACES)]
-        text = Text("  ")
+        name = f" {printable(progress.scope.stream or 'starting')}  "
+        text = Text("  ", no_wrap=True, overflow="ellipsis")
         text.append(face, "cyan")
-        text.append(f" {printable(progress.scope.stream or 'starting')}  ", "bold")
-        if progress.total:
-            done, rest = bar(progress.records / progress.total)
+        text.append(name, "bold")
+        room = console.width - len(name) - 4
+        told = sentence(progress, room)
+        if progress.total and (places := min(24, room - len(told) - 2)) >= 8:
+            done, rest = bar(progress.records / progress.total, places)
             text.append(done, "green").append(rest, "bright_black").append("  ")
-        text.append(sentence(progress))
+        text.append(told)
         if progress.waiting:
             why = printable(redacted_text(progress.waiting))
             text.append(f"\n    waiting {span(progress.waiting_seconds)}: {why}", "yellow")
         return text
 
-    with Live(get_renderable=render, console=Console(file=stream), refresh_per_second=8, transient=True):
+    with Live(get_renderable=render, console=console, refresh_per_second=8, transient=True):
         yield progress
 
 
-def bar(share: float) -> tuple[str, str]:
-    """What is done and what is left, in 24 places."""
-    done = min(24, int(share * 24))
-    return "━" * done, "─" * (24 - done)
+def bar(share: float, places: int = 24) -> tuple[str, str]:
+    """What is done and what is left."""
+    done = min(places, int(share * places))
+    return "━" * done, "─" * (places - done)
 
 
-def sentence(progress: Progress) -> str:
-    """`1,500 of 5,000 records · 150/s · page 6 · data up to 3 min ago`."""
+def sentence(progress: Progress, room: int | None = None) -> str:
+    """`1,500 of 5,000 records · 150/s · page 6 · data up to 3 min ago`, as much of it as there is room for."""
     of = f" of {progress.total:,}" if progress.total else ""
     parts = [f"{progress.records:,}{of} records", f"{progress.rate:,.0f}/s", f"page {progress.page}"]
     if progress.rejected:
         parts.append(f"{progress.rejected:,} rejected")
     if (lag := progress.lag) is not None:
         parts.append(f"data up to {span(lag)} ago")
+    while room is not None and len(parts) > 1 and len(" · ".join(parts)) > room:
+        parts.pop()
     return " · ".join(parts)
 
 

@@ -213,7 +213,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
         if gap is not None:
             raise PartialError(
                 f"not every record can have been seen: {gap}",
-                hint="run again: the cursor was kept where it was; pagination by cursor has no such gap",
+                hint="run again: the cursor was kept where it was; if it says so every time, mend the pagination block",
             )
         if account.in_doubt:
             raise PartialError(

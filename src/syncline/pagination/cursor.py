@@ -21,7 +21,7 @@ END = (MISSING, None, "", False, 0, "0")
 class Cursor(Pagination):
     """Sends back what the last answer gave: a cursor in its body or in a header, or a value of its last record.
 
-    A position holds `cursor`, and `size` (the length of the first page) where pages end by being short.
+    A position holds `cursor`, `size` (the length of the first page) where pages end by being short, and the counts.
     """
 
     kind: Literal["cursor"] = Field(default="cursor", description="Pages by a cursor that the answer before gave")
@@ -83,14 +83,15 @@ class Cursor(Pagination):
                 f"{kind} stands where the next cursor is expected, and a query parameter cannot carry it",
                 hint="point 'next' at the cursor itself; a flag belongs to has_more; a list or object needs body_param",
             )
-        return {"cursor": cursor}
+        return {"cursor": cursor, **self.counts(position, answer)}
 
     def settle(self, position: Position, answer: Answer) -> Settled:
         full = self.limit is not None and len(answer.records) >= self.limit
+        absence = None
         if self.next is not None and self.has_more is None and full and self._next(answer) is MISSING:
-            what = f"the page is full, but no cursor follows at {self.next!r}: {explain_absence(self.next, answer.document)}"
-            return Settled(answer.records, what)
-        return Settled(answer.records)
+            why = explain_absence(self.next, answer.document)
+            absence = f"the page is full, but no cursor follows at {self.next!r}: {why}"
+        return self.settle_followed(position, answer, absence)
 
     def _next(self, answer: Answer) -> Any:
         if self.next_header is not None:
@@ -111,7 +112,11 @@ class Cursor(Pagination):
                 hint="correct last_record in the pagination block",
                 evidence=explain_absence(path, answer.records[-1]),
             )
-        return {"cursor": cursor, "size": length if learnt is None else learnt}
+        return {
+            "cursor": cursor,
+            "size": length if learnt is None else learnt,
+            **self.counts(position, answer),
+        }
 
     def _no_cursor(self, answer: Answer) -> PaginationError:
         if self.next is not None:

@@ -8,13 +8,16 @@ from pydantic import Field
 
 from syncline.errors import PaginationError
 from syncline.model import MISSING, Request, compile_path, put_path, register
-from syncline.pagination.pagination import Answer, Pagination, PathText, Position
+from syncline.pagination.pagination import Answer, Pagination, PathText, Position, Settled
 from syncline.pagination.reading import explain_absence, whole_number
 
 
 @register("pagination")
 class GraphQLConnection(Pagination):
-    """Asks for what lies after `pageInfo.endCursor`, while `pageInfo.hasNextPage` is true. A position holds `cursor`."""
+    """Asks for what lies after `pageInfo.endCursor`, while `pageInfo.hasNextPage` is true.
+
+    A position holds `cursor` and the counts.
+    """
 
     kind: Literal["graphql"] = Field(default="graphql", description="Pages of a GraphQL connection")
     connection: PathText = Field(description="Path to the connection, from the answer's root: data.orders")
@@ -55,7 +58,10 @@ class GraphQLConnection(Pagination):
                 hint="ask for pageInfo { hasNextPage endCursor } in the query",
                 evidence=f"endCursor is {'absent' if cursor is MISSING else repr(cursor)[:40]}",
             )
-        return {"cursor": cursor}
+        return {"cursor": cursor, **self.counts(position, answer)}
+
+    def settle(self, position: Position, answer: Answer) -> Settled:
+        return self.settle_followed(position, answer, None)
 
     def total(self, answer: Answer) -> int | None:
         if self.total_path is not None or self.total_header is not None:

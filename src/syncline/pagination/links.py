@@ -16,7 +16,10 @@ from syncline.pagination.reading import explain_absence, shown
 
 
 class Linked(Pagination):
-    """Follows addresses. A position holds `url`, absolute; whether credentials go there is the request's way's to say (S1)."""
+    """Follows addresses. A position holds `url`, absolute, and the counts.
+
+    Whether credentials go to that address is the request's way's to say (S1).
+    """
 
     limit_param: str | None = Field(
         default=None, description="Query parameter of the first request for the page's length"
@@ -49,14 +52,15 @@ class NextUrl(Linked):
                 hint="point 'next' at the text inside it, such as next.href; or is it a cursor? Then write kind: cursor",
                 evidence=f"there is {shown(found)}",
             )
-        return {"url": _resolve(answer.url, found)}
+        return {"url": _resolve(answer.url, found), **self.counts(position, answer)}
 
     def settle(self, position: Position, answer: Answer) -> Settled:
         full = self.limit is not None and len(answer.records) >= self.limit
+        absence = None
         if full and compile_path(self.next)(answer.document) is MISSING:
-            what = f"the page is full, but no address follows at {self.next!r}: {explain_absence(self.next, answer.document)}"
-            return Settled(answer.records, what)
-        return Settled(answer.records)
+            why = explain_absence(self.next, answer.document)
+            absence = f"the page is full, but no address follows at {self.next!r}: {why}"
+        return self.settle_followed(position, answer, absence)
 
 
 @register("pagination")
@@ -70,8 +74,11 @@ class Link(Linked):
             anchor = link.parameters.get("anchor")
             about_this = anchor is None or urljoin(answer.url, anchor) == answer.url
             if "next" in link.relations and about_this:
-                return {"url": _resolve(answer.url, link.target)}
+                return {"url": _resolve(answer.url, link.target), **self.counts(position, answer)}
         return None
+
+    def settle(self, position: Position, answer: Answer) -> Settled:
+        return self.settle_followed(position, answer, None)
 
 
 def _resolve(base: str, target: str) -> str:

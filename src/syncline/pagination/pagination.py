@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from syncline.model import Headers, Part, PathError, Request, compile_path, parse_path, part_field, register
+from syncline.pagination.counting import ended_early
 from syncline.pagination.reading import explain_absence, whole_number
 
 Position = dict[str, Any]
@@ -95,6 +96,30 @@ class Pagination(Part):
         if self.total_header is not None:
             return whole_number(answer.headers.get(self.total_header))
         return whole_number(compile_path(self.total_path)(answer.document)) if self.total_path is not None else None
+
+    def counts(self, position: Position, answer: Answer) -> Position:
+        """What a position remembers of a list that is followed: the records `read`, and the least `total` that was told.
+
+        The least, because records that come or go while the list is read are no gap. Empty where no total is configured.
+        """
+        if self.total_path is None and self.total_header is None:
+            return {}
+        totals = [total for total in (position.get("total"), self.total(answer)) if total is not None]
+        read = {"read": position.get("read", 0) + len(answer.records)}
+        return {**read, "total": min(totals)} if totals else read
+
+    def settle_followed(self, position: Position, answer: Answer, absence: str | None) -> Settled:
+        """How a page of a list that is followed is settled: its end is held against the total, where the API tells it.
+
+        `absence` says what is not there that would lead on, where that may be a mistake.
+        """
+        counts = self.counts(position, answer)
+        early = ended_early(counts.get("total"), counts.get("read", 0))
+        if early is not None and self.advance(position, answer) is None:
+            return Settled(answer.records, f"{early}; {absence}" if absence else early, gap=True)
+        if "read" in counts and "read" not in position and (absent := self.absent_total(answer)):
+            return Settled(answer.records, absent)
+        return Settled(answer.records, None if "total" in counts else absence)
 
     def absent_total(self, answer: Answer) -> str | None:
         """What to say where the total is not where the configuration says, or None."""

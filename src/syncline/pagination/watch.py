@@ -28,11 +28,11 @@ class Watch:
     def check(self, position: Position, answer: Answer, following: Position | None) -> None:
         """Take note of a page. Raises PaginationError within two requests of the first superfluous one."""
         self.pages += 1
-        self._positions.setdefault(_name(position), self.pages)
+        self._positions.setdefault(_spot(position), self.pages)
         self._check_content(position, answer.records, following is None)
         if following is None:
             return
-        before = self._positions.get(_name(following))
+        before = self._positions.get(_spot(following))
         if before is not None:
             same = before == self.pages
             raise PaginationError(
@@ -54,6 +54,11 @@ class Watch:
                 hint=HINT,
                 evidence=f"page {self.pages} ({_place(position)}) has the {length} records of page {before}",
             )
+
+
+def _spot(position: Position) -> bytes:
+    """What a position is known by: where it lies, and not what was counted on the way to it."""
+    return _name({name: value for name, value in position.items() if name not in ("read", "total")})
 
 
 def _name(value: Any) -> bytes:

@@ -65,13 +65,13 @@ async def _demo(folder: Path, arguments: argparse.Namespace, brush: Paint) -> De
 
     file = _prepare(folder)
     say(
-        f"{brush.bold('Syncline demo')}  a practice shop on this machine, synced into SQLite: no account, no network",
+        f"{brush.bold('Syncline demo')}  a practice shop here, synced into SQLite: no account, no network",
         "",
     )
     async with _shop(arguments.orders, arguments.seed) as shop:
         _write(folder, file, shop)
         say(
-            f"  {brush.name('1')} The shop has {shop['orders']:,} orders. Its API limits, fails, hangs up and revokes tokens.",
+            f"  {brush.name('1')} The shop has {shop['orders']:,} orders. Its API limits, fails, hangs up, revokes tokens.",
             "",
         )
         if not await _sync(demo, file, say, brush):
@@ -99,7 +99,7 @@ async def _sync(demo: Demo, file: Path, say: Any, brush: Paint) -> bool:
         with stopping() as stop:
             report = await arun(file, clock=clock, listeners=[progress], stop=stop)
     demo.runs.append(report)
-    say(*(f"    {line}" if line else "" for line in summary(report, brush)))
+    say(*(f"  {line}" if line else "" for line in summary(report, brush)))
     if report.error is not None:
         sys.stderr.write(reported_block(report.error, colour=brush.on) + "\n")
     return report.status == "done"
@@ -204,9 +204,9 @@ def _proofs(folder: Path, demo: Demo, orders: int, before: str) -> list[tuple[st
 
 def _verdict(demo: Demo, brush: Paint) -> list[str]:
     shop = demo.shop
-    faults = {"429": "limited", "500": "errors", "dropped connections": "drops", "revoked tokens": "revoked"}
+    faults = {"429": "limited", "500": "errors", "hung up": "drops", "token revoked": "revoked"}
     thrown = " · ".join(f"{shop[key]} × {name}" for name, key in faults.items())
-    lines = [f"    {brush.warn('!')} {thrown}, in {shop['requests']:,} requests"]
+    lines = [f"    {brush.warn('!')} {shop['requests']:,} requests: {thrown}"]
     for what, holds in demo.proofs:
         lines.append(f"    {brush.good('✓') if holds else brush.bad('✗')} {what}")
     return lines
@@ -216,7 +216,14 @@ def _ways_on(folder: Path, file: Path, brush: Paint) -> list[str]:
     commands = [
         (f"cat {shlex.quote(str(file))}", "the whole integration"),
         (
-            look_into_sqlite(str(folder / "shop.db"), first_rows("orders", order=" ORDER BY updated_at DESC")),
+            look_into_sqlite(
+                str(folder / "shop.db"),
+                first_rows(
+                    "orders",
+                    columns="number, customer, amount, currency, updated_at",
+                    order=" ORDER BY updated_at DESC",
+                ),
+            ),
             "the data",
         ),
         (

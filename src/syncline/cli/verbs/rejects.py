@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from syncline.cli.account import own_name
 from syncline.cli.door import as_json, redacted_text
 from syncline.cli.files import chosen_streams, opened_file_state
 from syncline.cli.paint import aligned, paint, printable
@@ -37,9 +39,10 @@ def _list(arguments: argparse.Namespace) -> int:
     for stream, letter in letters:
         rows.append([str(letter.id), stream, letter.path, letter.reason, _short(letter.record)])
     print("\n".join(aligned(rows, right=frozenset((0,)), brush=paint(sys.stdout))))
-    print(f"\n  syncline rejects show {arguments.file} {letters[0][1].id}   one of them, whole")
-    print(f"  syncline rejects fix {arguments.file} {letters[0][1].id} --set PATH=VALUE   mend one")
-    print(f"  syncline rejects retry {arguments.file}   after the mapping was mended")
+    ours, file = f"{own_name()} rejects", shlex.quote(arguments.file)
+    print(f"\n  {ours} show {file} {letters[0][1].id}   one of them, whole")
+    print(f"  {ours} fix {file} {letters[0][1].id} --set PATH=VALUE   mend one")
+    print(f"  {ours} retry {file}   after the mapping was mended")
     return 0
 
 

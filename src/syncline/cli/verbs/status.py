@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from syncline.cli.account import own_name
 from syncline.cli.door import as_json
 from syncline.cli.files import find_files, opened_file_state
 from syncline.cli.paint import Paint, aligned, paint, printable
@@ -94,7 +96,9 @@ def _lines(one: dict[str, Any], now: datetime, brush: Paint) -> list[str]:
         if stream["error"]:
             lines.append(f"  {brush.bad(stream['stream'])}: {printable(stream['error'])}")
         if stream["open_rejects"]:
-            lines.append(f"  {stream['stream']}: syncline rejects list {one['file']} shows what was rejected and why")
+            look = f"{own_name()} rejects list {shlex.quote(str(one['file']))}"
+            lines.append(f"  {stream['stream']}: {look} shows what was rejected and why")
         if stream["in_doubt"]:
-            lines.append(f"  {stream['stream']}: {stream['in_doubt']:,} in doubt; syncline outbox list {one['file']}")
+            look = f"{own_name()} outbox list {shlex.quote(str(one['file']))}"
+            lines.append(f"  {stream['stream']}: {stream['in_doubt']:,} in doubt; {look}")
     return lines
