@@ -10,6 +10,7 @@ SynclineError                  1
 │   ├── ServerError                5xx
 │   ├── RateLimitedError           429 and its relatives
 │   ├── ClientError                4xx
+│   │   └── ForbiddenError         4   the credentials may not do this; other streams may well be read
 │   ├── BodyError                  an answer that cannot be what was asked for
 │   ├── CircuitOpenError           not sent: the circuit is open
 │   ├── OriginError                not sent: it would have left the configured origin
@@ -185,6 +186,13 @@ class RateLimitedError(RequestError):
 
 class ClientError(RequestError):
     code = "client"
+
+
+class ForbiddenError(ClientError):
+    """403: the credentials are known, and may not do this."""
+
+    code = "forbidden"
+    exit_code = 4
 
 
 class BodyError(RequestError):

@@ -19,6 +19,7 @@ from syncline.errors import (
     CircuitOpenError,
     ClientError,
     DeferredError,
+    ForbiddenError,
     RateLimitedError,
     RequestError,
     ServerError,
@@ -382,7 +383,7 @@ async def test_a_store_keeps_the_token_before_it_is_used(clock):
     [
         (400, ClientError),
         (401, AuthError),
-        (403, ClientError),
+        (403, ForbiddenError),
         (404, ClientError),
         (410, ClientError),
         (422, ClientError),

@@ -26,6 +26,8 @@ PREFETCH = 2
 """Pages that wait, fetched, for the one being written."""
 HELD = 1.0
 """Seconds after which what was gathered is written, however little it is."""
+MANY = 10
+"""So many changed records, and all of them rejected, are more than bad luck."""
 
 
 class Stopped(Exception):
@@ -225,6 +227,14 @@ class StreamRun(msgspec.Struct, kw_only=True):
                 f"{account.rejected} of {account.read} records were rejected, more than {ratio:.2%}",
                 hint="syncline rejects list FILE shows each with its reason",
             )
+        if ratio is None and account.rejected and account.rejected == account.read - account.filtered:
+            # a few bad records among a few changes cost themselves; a whole list of them is a wrong path, or another API
+            begun = self.report.sync_mode == "incremental" or self.report.resumed
+            if not begun or account.read >= MANY:
+                raise PartialError(
+                    f"all {account.rejected} records were rejected",
+                    hint="syncline rejects list FILE shows why; mend the mapping, then syncline rejects retry FILE",
+                )
 
 
 async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> AsyncGenerator[Page | None, None]:

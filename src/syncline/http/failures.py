@@ -113,7 +113,10 @@ def proxy_refused(status: int, progress: Progress, where: dict[str, Any]) -> Req
 
 
 def _said(error: Exception) -> str:
-    """The library's words, without the address, whose query may be secret."""
+    """The system's or the library's words, without the address, whose query may be secret."""
+    error = getattr(
+        error, "os_error", error
+    )  # of a connection that was not made: the cause says it without aiohttp's wrapping
     text = printable(str(error), 160)
     return type(error).__name__ if "://" in text or not text else f"{type(error).__name__}: {text}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from syncline.errors import AuthError, ClientError, RateLimitedError, RequestError, ServerError
+from syncline.errors import AuthError, ClientError, ForbiddenError, RateLimitedError, RequestError, ServerError
 from syncline.http.snippets import api_message
 from syncline.model import Request, Response
 from syncline.resilience import rate_limited, retry_after
@@ -51,6 +51,8 @@ def status_error(
         kind, hint = RateLimitedError, HINTS[429]
     elif status == 401:
         kind = AuthError
+    elif status == 403:
+        kind = ForbiddenError
     elif status < 400:
         hint = "this redirect cannot be followed; write the final address into base_url or path"
     return kind(

@@ -45,12 +45,12 @@ def resolve(part: T, environment: Mapping[str, str], folder: Path, *, known: Red
 def resolving(
     part: T, environment: Mapping[str, str], folder: Path, *, known: Redactor = redactor
 ) -> Generator[Step, Any, T]:
-    """The same tree with a Secret in place of every Reference; what has none is returned as it is.
+    """The same tree with a Secret in place of every Reference, or plain text where only bare addresses were put in.
 
-    Yields what managers need: Requests to be sent, or functions that block, and is sent what came of them (or has it raised
-    here: RequestError, Missing). `folder` is where the integration file lies: its `.env` and relative `${file:…}` paths are
-    found there. Values are taken as they are: a `${…}` within one stays text. Every value but a bare address becomes known to
-    the redactor, and so does every credential on the way to it.
+    What has no reference is returned as it is. Yields what managers need: Requests to be sent, or functions that block, and is
+    sent what came of them (or has it raised here: RequestError, Missing). `folder` is where the integration file lies: its
+    `.env` and relative `${file:…}` paths are found there. Values are taken as they are: a `${…}` within one stays text. Every
+    value but a bare address becomes known to the redactor, and so does every credential on the way to it.
     Raises SpecError for references that cannot be meant, and AuthError naming everything that has no value.
     """
     lookup = _Lookup(Surroundings(environment, folder), known)
@@ -62,8 +62,9 @@ def resolving(
         if not _ORIGIN.fullmatch(value):
             known.add(value)
 
-    def reveal(reference: Reference) -> Secret:
-        return Secret(REFERENCE.sub(lambda match: lookup.values[match[1]], reference.text))
+    def reveal(reference: Reference) -> Secret | str:
+        text = REFERENCE.sub(lambda match: lookup.values[match[1]], reference.text)
+        return text if all(_ORIGIN.fullmatch(lookup.values[name]) for name in reference.names()) else Secret(text)
 
     return _replace(part, reveal)  # type: ignore[no-any-return]
 
@@ -180,7 +181,7 @@ def _places(paths: list[str]) -> str:
     return ", ".join(paths[:2]) + (f" and {len(paths) - 2} more places" if len(paths) > 2 else "")
 
 
-def _replace(value: Any, reveal: Callable[[Reference], Secret]) -> Any:
+def _replace(value: Any, reveal: Callable[[Reference], Secret | str]) -> Any:
     """The value with its references revealed; the very same object where there are none."""
     if isinstance(value, Reference):
         return reveal(value)

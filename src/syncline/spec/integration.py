@@ -57,7 +57,8 @@ class OnReject(Part):
 
     keep: bool = Field(default=True, description="Keep each with its reason among the dead letters (syncline rejects)")
     max_ratio: Ratio | None = Field(
-        default=None, description="More rejects than this share of what was read end the run as partial (exit 5)"
+        default=None,
+        description="More rejects than this share of what was read end the run as partial (exit 5); default: all of them do",
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from syncline.destinations import Destination
+from syncline.errors import OriginError
+from syncline.http.origins import check_url
 from syncline.model import Part
 from syncline.model.names import did_you_mean
 from syncline.pagination import Unpaged
@@ -22,6 +24,7 @@ def lint_integration(integration: Integration) -> Iterator[tuple[Path, str]]:
     """Every misfit, as a path into the file and a sentence that says what to do."""
     names = [stream.name for stream in integration.streams]
     tables: dict[str, str] = {}
+    yield from _lint_address(integration.source)
     for index, stream in enumerate(integration.streams):
         at: Path = ("streams", index)
         if names.index(stream.name) != index:
@@ -42,6 +45,16 @@ def lint_integration(integration: Integration) -> Iterator[tuple[Path, str]]:
                 f"streams {tables[table]!r} and {stream.name!r} both write to {table!r}; give one another table",
             )
         tables.setdefault(table, stream.name)
+
+
+def _lint_address(source: Part) -> Iterator[tuple[Path, str]]:
+    """An address that stands in the file can be judged there; one by reference only when it is known."""
+    base_url = getattr(source, "base_url", None)
+    if isinstance(base_url, str):
+        try:
+            check_url(base_url, "base_url")
+        except OriginError as error:
+            yield ("source", "base_url"), f"{error.what}; {error.hint}"
 
 
 def _misfit(source: Part, stream: Stream) -> str | None:

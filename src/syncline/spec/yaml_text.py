@@ -48,6 +48,7 @@ _SENTENCES = (
     ("block sequence entries are not allowed", "a list cannot begin here; put it on a line of its own"),
     ("expected <document start>", "the document has come to its end before this; mend the indentation or a quote"),
     ("did not find expected node content", "a value is missing here"),
+    ("found a tab character that violates indentation", "a tab stands here; indent with spaces"),
     ("exceeded maximum nesting depth", f"more than {MAX_DEPTH} levels deep"),  # libyaml's own limit is a higher one
 )
 
