@@ -121,6 +121,7 @@ def test_u18_5_partial(tmp_path: Path, shop: ShopProcess) -> None:
         "rejected": 2,
         "filtered": 0,
         "deleted": 0,
+        "in_doubt": 0,
     }
 
 
