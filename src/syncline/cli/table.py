@@ -29,6 +29,7 @@ VERBS = (
     Verb("status", OPERATE, "when each stream last ran, how far it is and what it could not take"),
     Verb("state", OPERATE, "show, reset or rewind how far a stream is"),
     Verb("rejects", OPERATE, "list, show, retry or drop records that did not become rows"),
+    Verb("outbox", OPERATE, "list, confirm, retry or drop what nobody knows to have reached another API"),
     Verb("doctor", OPERATE, "what is not well, on this machine and with these files, and what to do about it"),
 )
 

@@ -124,6 +124,24 @@ def _rejects(parser: argparse.ArgumentParser) -> None:
         act.add_argument("--id", type=int, action="append", metavar="ID", help="only this one (may be repeated)")
 
 
+def _outbox(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", metavar="list|show|confirm|retry|drop", required=True)
+    listing = acts.add_parser("list", help="effects in doubt: sent, and no answer came")
+    show = acts.add_parser("show", help="one of them, whole")
+    confirm = acts.add_parser("confirm", help="they have arrived")
+    retry = acts.add_parser("retry", help="they have not arrived; send them again")
+    drop = acts.add_parser("drop", help="give them up")
+    for act in (listing, show, confirm, retry, drop):
+        _file(act)
+    for act in (listing, confirm, retry, drop):
+        _streams(act)
+    listing.add_argument("-n", "--records", type=_count, default=20, metavar="N", help="at most so many (default: 20)")
+    show.add_argument("id", metavar="ID", help="its id, or the beginning of it")
+    for act in (confirm, retry, drop):
+        act.add_argument("--id", action="append", metavar="ID", help="only this one (may be repeated)")
+    confirm.add_argument("--remote-id", metavar="ID", help="the id that the created record has at the destination")
+
+
 def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="FILE", help="integration files, or folders of them")
     parser.add_argument("--offline", action="store_true", help="ask nobody over the network")
@@ -153,6 +171,7 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "status": _status,
     "state": _state,
     "rejects": _rejects,
+    "outbox": _outbox,
     "doctor": _doctor,
 }
 

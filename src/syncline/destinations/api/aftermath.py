@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
-
-import msgspec
 
 from syncline.destinations.api.courier import Courier
 from syncline.destinations.api.packing import addressed
+from syncline.destinations.api.settling import close, is_over, record_of
 from syncline.destinations.api.troubles import told_of
 from syncline.errors import PlanError, RequestError
 from syncline.events import Noticed, emit
-from syncline.model import Clock, Rejected, decode_json
-from syncline.state import Effect, Lease, Link, StateStore
+from syncline.model import Clock, decode_json
+from syncline.state import Effect, Lease, StateStore
 
 Doubts = dict[str, Effect]
 Met = dict[tuple[str, str], list[Effect]]
@@ -51,33 +49,16 @@ class Aftermath:
         fresh = addressed(effects, self._courier.dialect, self._courier.dialect.target.batch)
         await self._state.outbox.keep(lease, fresh, now=self._clock.now())
         try:
-            settled = await self._courier.deliver(fresh, lease, _record)
+            settled = await self._courier.deliver(fresh, lease, record_of)
         except RequestError as error:
             raise told_of(error) from error
-        await self._close(
-            [effect for effect in settled if effect.outcome != "in_doubt" and self._is_over(effect)], lease
+        await close(
+            self._state,
+            lease,
+            self._clock.now(),
+            [effect for effect in settled if effect.outcome != "in_doubt" and is_over(effect, linking=self._linking)],
         )
         return settled
-
-    async def confirm(self, effect: Effect, lease: Lease, remote_id: Any) -> None:
-        """Somebody knows that it arrived, as a record of this id where it made one."""
-        known = remote_id if remote_id is not None else effect.remote_id
-        arrived = msgspec.structs.replace(effect, outcome="confirmed", remote_id=known)
-        gone = effect.operation == "delete"
-        links = (
-            [Link(source_key=effect.source_key, remote_id=known, digest=effect.digest)]
-            if self._linking and not gone
-            else []
-        )
-        await self._state.outbox.keep(
-            lease, [arrived], links=links, unlinked=[effect.source_key] if gone else [], now=self._clock.now()
-        )
-        if self._is_over(effect):
-            await self._close([arrived], lease)
-
-    def _is_over(self, effect: Effect) -> bool:
-        """Whether nothing of it has to be remembered once it is settled: with links, or because it will not be brought again."""
-        return self._linking or effect.passed or effect.letter is not None
 
     def _intact(self, stored: Iterable[Effect]) -> frozenset[str]:
         """The calls that can be sent once more: harmless, and with everything that was in them."""
@@ -94,7 +75,7 @@ class Aftermath:
 
     async def _delivered(self, effects: Sequence[Effect], lease: Lease, intact: frozenset[str]) -> list[Effect]:
         try:
-            settled = await self._courier.deliver(effects, lease, _record, unsure=intact)
+            settled = await self._courier.deliver(effects, lease, record_of, unsure=intact)
         except RequestError as error:
             raise told_of(error) from error
         sent = sum(effect.outcome == "sent" for effect in effects)
@@ -109,31 +90,12 @@ class Aftermath:
         for effect in effects:
             if effect.outcome == "in_doubt":
                 doubts[effect.source_key if self._linking else effect.id] = effect
-            if effect.outcome != "rejected" and not self._is_over(effect):
+            if effect.outcome != "rejected" and not is_over(effect, linking=self._linking):
                 met.setdefault((effect.source_key, effect.digest), []).append(effect)
             elif effect.outcome != "in_doubt":
                 done.append(effect)
-        await self._close(done, lease)
+        await close(self._state, lease, self._clock.now(), done)
         return doubts, met
-
-    async def _close(self, effects: Sequence[Effect], lease: Lease) -> None:
-        """Nothing more is to come of these: refusals that the source will not bring again are kept as dead letters."""
-        if not effects:
-            return
-        confirmed = [effect for effect in effects if effect.outcome == "confirmed"]
-        refused = [effect for effect in effects if effect.outcome == "rejected" and effect.passed]
-        await self._state.commit(
-            lease,
-            None,
-            now=self._clock.now(),
-            written=len(confirmed),
-            rejected=[
-                Rejected(path=effect.path or "", reason=effect.reason or "", record=_record(effect))
-                for effect in refused
-            ],
-            resolved=[effect.letter for effect in confirmed if effect.letter is not None],
-            passed=[effect.id for effect in effects],
-        )
 
     def _refuse_what_cannot_be_sent(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -144,7 +106,3 @@ class Aftermath:
                     hint=f"put {what} back; or settle it: syncline outbox list FILE",
                     stream=self._key,
                 )
-
-
-def _record(effect: Effect) -> object:
-    return effect.record if effect.record is not None else decode_json(effect.content)

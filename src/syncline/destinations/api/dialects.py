@@ -24,8 +24,14 @@ _HEADER = re.compile(r"\A(?:\s|#[^\n]*\n)*(mutation|query|subscription|fragment)
 class Dialect(ABC):
     """The requests of one target. What is written for an effect depends on its stored content alone, so that it can be repeated."""
 
-    def __init__(self, target: Calls, client: Client) -> None:
-        self.target, self.client = target, client
+    def __init__(self, target: Calls, client: Client | None = None) -> None:
+        """Without a client it still knows what the file says, but makes no requests."""
+        self.target, self._client = target, client
+
+    @property
+    def client(self) -> Client:
+        assert self._client is not None, "requests are made for an open connection"
+        return self._client
 
     def knows(self, operation: Operation) -> bool:
         """Whether the file says how this is done, for one record or for many."""

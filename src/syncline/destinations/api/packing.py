@@ -54,6 +54,7 @@ def in_one_request(effects: Sequence[Effect], dialect: Dialect) -> list[Effect]:
     return [
         msgspec.structs.replace(
             effect,
+            outcome="sent",
             call=call,
             place=place,
             idempotency_key=key,

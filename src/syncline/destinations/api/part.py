@@ -61,6 +61,10 @@ class ApiDestination(Connection, Destination):
             wanted = Wanted(primary_key=primary_key, gone=gone, key=key, state=state)
             return await try_api(self.dialect(target, client), client, batch, wanted)
 
+    def needs_id(self, target: Target) -> bool:
+        """Whether a record can be changed or removed only by its id at the destination, which somebody has to know."""
+        return target.match is None and self.dialect(target).needs_id
+
     def misfit(self, target: Target, deletes: Deletes | None = None) -> str | None:
         if (found := next(self._misfits(target), None)) is not None:
             return found
