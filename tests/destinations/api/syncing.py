@@ -1,6 +1,6 @@
 """A process that syncs a file and dies on the way: `python -m tests.destinations.api.syncing FILE STATION COUNT`.
 
-It kills itself with SIGKILL the COUNTth time that it comes to STATION; with `never` it runs to its end and leaves with its exit code.
+It kills itself with SIGKILL the COUNTth time that it comes to STATION. With `never` it leaves with the run's exit code.
 """
 
 from __future__ import annotations

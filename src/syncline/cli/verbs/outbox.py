@@ -13,7 +13,7 @@ import msgspec
 from syncline.cli.door import as_json, redacted_text
 from syncline.cli.files import chosen_streams, opened_file_state
 from syncline.cli.paint import aligned, paint, printable
-from syncline.engine import Resent, confirm_effects, drop_effects, in_doubt, retry_effects
+from syncline.engine.outbox import Resent, confirm_effects, drop_effects, in_doubt, retry_effects
 from syncline.model import decode_json
 from syncline.spec import Stream
 from syncline.state import Effect

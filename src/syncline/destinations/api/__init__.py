@@ -1,6 +1,5 @@
 """Another API as the destination: each record's effect happens once, whatever breaks on the way."""
 
 from syncline.destinations.api.part import ApiDestination, GraphQLApi, RestApi
-from syncline.destinations.api.settling import confirm
 
-__all__ = ["ApiDestination", "GraphQLApi", "RestApi", "confirm"]
+__all__ = ["ApiDestination", "GraphQLApi", "RestApi"]

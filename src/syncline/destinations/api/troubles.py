@@ -11,6 +11,7 @@ from syncline.errors import (
     CertificateError,
     CircuitOpenError,
     DeferredError,
+    ForbiddenError,
     OriginError,
     RateLimitedError,
     RequestError,
@@ -64,7 +65,7 @@ def told_of(error: SynclineError) -> SynclineError:
     """The error as the run tells it: whose API it was, and that of the destination where it is neither credentials nor a limit."""
     if not isinstance(error, RequestError):
         return error
-    if isinstance(error, AuthError | DeferredError):
+    if isinstance(error, AuthError | ForbiddenError | DeferredError):
         return error.at(end="destination")
     where = {name: value for name, value in error.where.items() if name != "status"}
     return WriteError(error.what, hint=error.hint, evidence=error.evidence, cause=error.cause, **where).at(
