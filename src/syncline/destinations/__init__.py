@@ -1,6 +1,6 @@
 """Where rows go: batches made durable, together with their checkpoint."""
 
-from syncline.destinations.api import ApiDestination, GraphQLApi, RestApi
+from syncline.destinations.api import GraphQLApi, RestApi
 from syncline.destinations.destination import (
     Destination,
     DestinationField,
@@ -15,7 +15,6 @@ from syncline.destinations.sql import Sql
 from syncline.destinations.target import Children, Deletes, SchemaPolicy, Target, WriteMode
 
 __all__ = [
-    "ApiDestination",
     "Children",
     "Deletes",
     "Destination",

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from syncline import events
-from syncline.destinations import ApiDestination
+from syncline.destinations.api import ApiDestination
 from syncline.destinations.api.settling import confirm
 from syncline.engine.opening import destination_of, opened_sink, prepared
 from syncline.engine.run import LEASE_SECONDS
