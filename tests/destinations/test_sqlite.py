@@ -34,7 +34,7 @@ async def put(
     write = options.pop("write", "upsert")
     async with bench.sink() as sink:
         lease = await bench.lease(sink)
-        writer = await bench.begin(sink, write, lease=lease, primary_key=key, **options)
+        writer = await bench.begin(sink, write, lease=lease, primary_key=key, allow_deletes=True, **options)
         written = await writer.write(Batch(columns=columns, rows=list(rows)), [], at(1), lease)
         await writer.finish(done("z"), lease)
     return written

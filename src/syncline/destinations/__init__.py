@@ -1,34 +1,25 @@
-"""Where rows go: batches made durable, together with their checkpoint."""
+"""Where rows go: batches made durable, together with their checkpoint.
 
-from syncline.destinations.api import GraphQLApi, RestApi
-from syncline.destinations.destination import (
-    Destination,
-    DestinationField,
-    Finished,
-    Sample,
-    Sink,
-    Trial,
-    Writer,
-)
-from syncline.destinations.file import File
-from syncline.destinations.sql import Sql
-from syncline.destinations.target import Children, Deletes, SchemaPolicy, Target, WriteMode
+An integration has one kind of destination, so each is imported when it is first asked for.
+"""
 
-__all__ = [
-    "Children",
-    "Deletes",
-    "Destination",
-    "DestinationField",
-    "File",
-    "Finished",
-    "GraphQLApi",
-    "RestApi",
-    "Sample",
-    "SchemaPolicy",
-    "Sink",
-    "Sql",
-    "Target",
-    "Trial",
-    "WriteMode",
-    "Writer",
-]
+from syncline.model import announce, late_names
+
+_KINDS = {
+    "file": "file",
+    "graphql": "api.part",
+    "rest": "api.part",
+    "sql": "sql.part",
+}
+_HOMES = {
+    "api.part": ("GraphQLApi", "RestApi"),
+    "destination": ("Destination", "DestinationField", "Finished", "Sample", "Sink", "Trial", "Writer"),
+    "file": ("File",),
+    "sql.part": ("Sql",),
+    "target": ("Children", "Deletes", "SchemaPolicy", "Target", "WriteMode"),
+}
+
+announce("destination", {kind: f"{__name__}.{home}" for kind, home in _KINDS.items()})
+
+__all__ = sorted(name for names in _HOMES.values() for name in names)  # noqa: PLE0605 – a list of text, made here
+__getattr__ = late_names(__name__, _HOMES)

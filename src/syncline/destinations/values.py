@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -235,9 +235,3 @@ def _has_nan(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(_has_nan, value))
     return isinstance(value, float | Decimal) and not math.isfinite(value)
-
-
-def shape_of(rows: Sequence[tuple[Any, ...]]) -> tuple[tuple[tuple[Any, ...], ...], tuple[frozenset[type], ...]]:
-    """The rows by column, and the Python types met in each."""
-    columns = tuple(zip(*rows, strict=True))
-    return columns, tuple(frozenset(map(type, column)) for column in columns)

@@ -87,6 +87,7 @@ class Gathered(msgspec.Struct, kw_only=True):
         rows = self._aligned(mapped.batch)
         if self.gone and rows:
             self._revive(mapped.batch)
+        self._vouch(mapped.batch)
         self.batch.rows += rows
         self.sources.append(mapped.sources, len(rows))
         self.reject(mapped.rejected)
@@ -127,6 +128,15 @@ class Gathered(msgspec.Struct, kw_only=True):
                 del self.gone[key]
                 self.superseded += 1
 
+    def _vouch(self, batch: Batch) -> None:
+        """What types the columns have is known of all rows together, or not at all."""
+        ours, theirs = self.batch.kinds, batch.kinds
+        if not self.batch.rows:
+            self.batch.kinds = theirs
+        elif ours is not theirs and batch.rows:
+            known = ours is not None and theirs is not None and batch.columns == self.batch.columns
+            self.batch.kinds = tuple(map(_either, ours or (), theirs or ())) if known else None
+
     def _aligned(self, batch: Batch) -> list[Row]:
         """The rows in the order of our columns, where theirs are others; what is new comes behind."""
         if batch.columns == self.batch.columns or not batch.rows:
@@ -139,3 +149,7 @@ class Gathered(msgspec.Struct, kw_only=True):
         places = {name: place for place, name in enumerate(batch.columns)}
         wanted = [places.get(name) for name in columns]
         return [tuple(None if place is None else row[place] for place in wanted) for row in batch.rows]
+
+
+def _either(ours: frozenset[type] | None, theirs: frozenset[type] | None) -> frozenset[type] | None:
+    return None if ours is None or theirs is None else ours | theirs

@@ -14,7 +14,7 @@ from typing import Any
 from syncline.mapping.mapping import UNSET
 from syncline.mapping.plan import FieldPlan, Plan
 from syncline.mapping.where import Matches
-from syncline.model import MISSING, Shape, read_path
+from syncline.model import MISSING, Elements, Shape, read_path
 from syncline.model.paths import Path
 
 MapPage = Callable[[list[Any], list[tuple[Any, ...]], Callable[[Any], int]], int]
@@ -149,7 +149,26 @@ class _Writer:
                 self.reads(child, group, found, depth)
                 continue
             self.line(depth, f"if {child} is not None:")
-            self.members(child, inner, group, found, depth + 1)
+            if isinstance(inner, Elements):
+                self.elements(child, inner, group, found, depth + 1)
+            else:
+                self.members(child, inner, group, found, depth + 1)
+            absent = dict.fromkeys(found[whole] for whole, _ in group)
+            self.line(depth, "else:")
+            self.line(depth + 1, f"{' = '.join(absent)} = None")
+
+    def elements(
+        self, name: str, elements: Elements, wanted: list[tuple[Path, Path]], found: dict[Path, str], depth: int
+    ) -> None:
+        """Code that reads paths from the elements of a list of structs."""
+        groups: dict[Any, list[tuple[Path, Path]]] = {}
+        for whole, rest in wanted:
+            groups.setdefault(rest[0], []).append((whole, rest[1:]))
+        for index, group in groups.items():
+            child = self.name("v")
+            self.line(depth, f"{child} = {self.lookup(name, index)}")
+            self.line(depth, f"if {child} is not None:")
+            self.members(child, elements.shape, group, found, depth + 1)
             absent = dict.fromkeys(found[whole] for whole, _ in group)
             self.line(depth, "else:")
             self.line(depth + 1, f"{' = '.join(absent)} = None")

@@ -10,8 +10,8 @@ import msgspec
 from syncline.errors import SpecError
 from syncline.mapping.careful import FieldError, check_text, interpret, join_path
 from syncline.mapping.compiled import MapPage, compile_page, compile_shaped_page
-from syncline.mapping.mapping import Mapping
-from syncline.mapping.plan import Plan, make_plan
+from syncline.mapping.mapping import UNSET, Mapping
+from syncline.mapping.plan import FieldPlan, Plan, make_plan
 from syncline.mapping.transform import describe
 from syncline.mapping.where import Matches, compile_where
 from syncline.model import Batch, PathError, Rejected, Row, Shape, shape_of
@@ -19,6 +19,8 @@ from syncline.model.paths import Path
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _CHUNK = 256
+MAX_WAYS = 8
+"""Shapes for which compiled functions are kept: a stream has two or three."""
 
 
 class Mapped(msgspec.Struct, kw_only=True):
@@ -38,7 +40,7 @@ class Mapper:
         self.columns = None if plan is None else tuple(field.target for field in plan.fields)
         self._plan = plan
         self._matches = matches
-        self._shaped: tuple[Shape, MapPage] | None = None
+        self._shaped: dict[int, _ShapedWay] = {}
         self._page: MapPage | None = None if plan is None else compile_page(plan, matches)
 
     def map(self, records: list[Any]) -> Mapped:
@@ -68,15 +70,19 @@ class Mapper:
         """Rows from records decoded into `shape`; None where one of them needs a careful look, and so its whole self."""
         if self._plan is None or self.columns is None:
             return None
-        if self._shaped is None or self._shaped[0] is not shape:
-            self._shaped = (shape, compile_shaped_page(self._plan, shape))
+        way = self._shaped.get(id(shape))
+        if way is None:
+            if len(self._shaped) >= MAX_WAYS:
+                self._shaped.clear()
+            way = self._shaped[id(shape)] = _ShapedWay(self._plan, shape)
         rows: list[Row] = []
         try:
-            self._shaped[1](records, rows, int)
+            way.page(records, rows, int)
         except Exception:  # whatever a transform raises for a value it does not like
             return None
-        batch = Batch(columns=self.columns, rows=rows)
-        return batch if _is_sound(batch) else None
+        if way.doubtful and not _are_sound([tuple(row[place] for place in way.doubtful) for row in rows]):
+            return None
+        return Batch(columns=self.columns, rows=rows, kinds=way.kinds)
 
     def _map(self, records: list[Any]) -> Mapped:
         if self._page is None or self._plan is None or self.columns is None:
@@ -137,6 +143,27 @@ class Mapper:
         return mapped
 
 
+class _ShapedWay:
+    """How records of one shape are mapped. `doubtful` are the places of values that JSON's own rules do not vouch for."""
+
+    def __init__(self, plan: Plan, shape: Shape) -> None:
+        self.shape = shape  # held, so that its id stays its own
+        self.page: MapPage = compile_shaped_page(plan, shape)
+        self.doubtful = tuple(place for place, field in enumerate(plan.fields) if not field.sound)
+        self.kinds = tuple(_kinds(field, shape) for field in plan.fields)
+
+
+def _kinds(field: FieldPlan, shape: Shape) -> frozenset[type] | None:
+    """The types of a field's values, where they are read as they are from a place of one type."""
+    if not field.as_read or len(field.paths) != 1 or field.each is not None or field.default is not UNSET:
+        return None
+    path = tuple(0 if isinstance(step, int) else step for step in field.paths[0])
+    known = shape.types.get(path)
+    if known is None:
+        return None
+    return frozenset((known,)) if field.required else frozenset((known, type(None)))
+
+
 def compile_mapping(mapping: Mapping | None, where: dict[str, Any] | None = None) -> Mapper:
     """Make a mapping ready to run; without one, records pass as they are.
 
@@ -152,9 +179,12 @@ def compile_mapping(mapping: Mapping | None, where: dict[str, Any] | None = None
 
 def _is_sound(batch: Batch) -> bool:
     """Whether all text is encodable: encoding it at native speed is the cheapest way to know that is always right."""
-    rows, buffer = batch.rows, bytearray()
+    return _are_sound([batch.columns]) and _are_sound(batch.rows)
+
+
+def _are_sound(rows: Sequence[Row]) -> bool:
+    buffer = bytearray()
     try:
-        _encoder.encode_into(batch.columns, buffer)
         for start in range(0, len(rows), _CHUNK):
             _encoder.encode_into(rows[start : start + _CHUNK], buffer)
     except Exception:  # also for what JSON cannot hold at all: the careful look decides

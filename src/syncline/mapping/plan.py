@@ -17,13 +17,17 @@ from syncline.mapping.transform import ArgumentError, Transform, find_transform,
 from syncline.model.names import did_you_mean
 from syncline.model.paths import Path, parse_path
 
+NUMBERS = "Numbers"
+"""The group of transforms that give numbers, never text."""
+
 
 class BoundStep(msgspec.Struct, frozen=True):
-    """One transform with its arguments; `takes_null` ones are called for null as well."""
+    """One transform with its arguments; `takes_null` ones are called for null as well. `sound` ones make no doubtful text."""
 
     name: str
     function: Callable[[Any], Any]
     takes_null: bool
+    sound: bool = False
 
 
 class FieldPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +45,17 @@ class FieldPlan(msgspec.Struct, frozen=True, kw_only=True):
     each: Plan | None
     required: bool
     default: Any
+
+    @property
+    def as_read(self) -> bool:
+        """Whether its values are nothing but what stood in the record."""
+        made = self.steps or self.fill is not None or self.constant is not UNSET or self.default is not UNSET
+        return not made and (self.each is None or all(field.as_read for field in self.each.fields))
+
+    @property
+    def sound(self) -> bool:
+        """Whether all text in its values is sound for sure where the record's own text is."""
+        return self.as_read or (bool(self.steps) and self.steps[-1].sound and self.default is UNSET)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -86,7 +101,9 @@ def _bind(call: Call, at: str) -> BoundStep:
         hint = did_you_mean(call.name, known_transforms())
         raise SpecError(f"there is no transform {call.name!r}", hint=hint, path=at)
     try:
-        return BoundStep(call.name, transform.bind(call.arguments), transform.takes_null)
+        return BoundStep(
+            call.name, transform.bind(call.arguments), transform.takes_null, sound=transform.group == NUMBERS
+        )
     except ArgumentError as error:
         raise SpecError(str(error), hint="see the reference of transforms", path=at) from None
 

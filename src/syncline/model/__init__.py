@@ -7,7 +7,7 @@ from syncline.model.late import late_names
 from syncline.model.part import Part, announce, kind_of, kinds, part_field, register
 from syncline.model.paths import MISSING, PathError, compile_path, parse_path, put_path, read_path
 from syncline.model.records import Batch, Checkpoint, Page, Record, Rejected, Row, Written
-from syncline.model.shapes import Shape, shape_of
+from syncline.model.shapes import Elements, Shape, shape_of
 from syncline.model.text import LITERAL_SECRET, Reference, Secret, SecretText, Text, reveal
 from syncline.model.token import Token
 from syncline.model.units import Duration, Rate, Ratio, Size, format_duration, format_rate, format_size
@@ -20,6 +20,7 @@ __all__ = [
     "Checkpoint",
     "Clock",
     "Duration",
+    "Elements",
     "Headers",
     "MalformedBody",
     "Page",

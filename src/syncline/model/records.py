@@ -80,6 +80,8 @@ class Batch(msgspec.Struct, kw_only=True):
     rows: list[Row]
     whole: bool = False
     """The rows say everything there is: a column of the destination that is not among `columns` is null in them."""
+    kinds: tuple[frozenset[type] | None, ...] | None = None
+    """Of each column the types that its values have for sure (some of them may not be there), or None where that is not known."""
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,37 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from types import GenericAlias
+from typing import Any, Final
 
 import msgspec
 
 from syncline.model.paths import MISSING, Path, read_path
 
 MAX_MEMBERS = 1_000
+ELEMENT: Final = object()
+"""Stands in a tree of keys for any index of a list."""
+
+
+Types = Mapping[Path, type]
+"""Of single values, by path; the index of an element is 0 in it."""
+Met = dict[Path, set[type]]
 
 
 class Shape(msgspec.Struct, frozen=True):
     """A struct type for objects of which only some keys matter.
 
-    `members` gives for each key the attribute that holds it and, where only parts of it matter, its own shape; what is absent is
-    None. Attribute names are ours (`m0`, `m1`, …): keys never become names.
+    `members` gives for each key the attribute that holds it and, where only parts of it matter, its own shape, or that of the
+    elements of its list; what is absent is None. Attribute names are ours (`m0`, `m1`, …): keys never become names. `types` are
+    those of values that are of one type or null for sure.
     """
 
     type: type[msgspec.Struct]
-    members: dict[str, tuple[str, Shape | None]]
+    members: dict[str, tuple[str, Shape | Elements | None]]
+    types: Types
+    tree: dict[Any, Any]
 
     def read(self, path: Path, struct: Any) -> Any:
         """What stands at `path` of a decoded struct: MISSING where it is absent or null."""
-        shape: Shape | None = self
+        held: Shape | Elements | None = self
         value = struct
         for number, step in enumerate(path):
-            if shape is None:
+            if held is None:
                 return read_path(path[number:], value)
-            attribute, inner = shape.members[str(step)]
-            value = getattr(value, attribute)
+            if isinstance(held, Elements):
+                if not isinstance(step, int) or not -len(value) <= step < len(value):
+                    return MISSING
+                value, held = value[step], held.shape
+            else:
+                attribute, held = held.members[str(step)]
+                value = getattr(value, attribute)
             if value is None:
                 return MISSING
-            shape = inner
         return value
 
     def open(self, struct: Any) -> dict[str, Any]:
@@ -41,9 +56,29 @@ class Shape(msgspec.Struct, frozen=True):
         found: dict[str, Any] = {}
         for key, (attribute, inner) in self.members.items():
             value = getattr(struct, attribute)
-            if value is not None:
-                found[key] = value if inner is None else inner.open(value)
+            if value is None:
+                continue
+            if isinstance(inner, Elements):
+                value = [None if element is None else inner.shape.open(element) for element in value]
+            found[key] = inner.open(value) if isinstance(inner, Shape) else value
         return found
+
+    def met(self, structs: Iterable[Any]) -> Met:
+        """The types of the single values in these structs, by path."""
+        found: Met = {}
+        for struct in structs:
+            _meet(self, struct, (), found)
+        return found
+
+    def narrowed(self, types: Types) -> Shape:
+        """The same shape, whose values are decoded as these types only."""
+        return _build(self.tree, (), {path: kind | None for path, kind in types.items()}, types) or self
+
+
+class Elements(msgspec.Struct, frozen=True):
+    """What is held of each element of a list."""
+
+    shape: Shape
 
 
 def shape_of(paths: Iterable[Path], types: Mapping[Path, Any] | None = None) -> Shape | None:
@@ -51,46 +86,75 @@ def shape_of(paths: Iterable[Path], types: Mapping[Path, Any] | None = None) -> 
 
     None where that is no matter of some keys: a path to the whole, or to an element of a list that is the whole.
     """
-    tree: dict[str, Any] = {}
+    tree: dict[Any, Any] = {}
     for path in paths:
-        keys = _leading_keys(path)
-        if not keys:
+        steps = _leading_steps(path)
+        if not steps or steps[0] is ELEMENT:
             return None
-        _enter(tree, keys)
-    return _build(tree, (), types or {}) if tree else None
+        _enter(tree, steps)
+    return _build(tree, (), types or {}, {}) if tree else None
 
 
-def _leading_keys(path: Path) -> list[str]:
-    keys: list[str] = []
+def _leading_steps(path: Path) -> list[Any]:
+    """Keys, and ELEMENT for an index that keys follow."""
+    steps: list[Any] = []
     for step in path:
-        if not isinstance(step, str):
+        if isinstance(step, str):
+            steps.append(step)
+        elif isinstance(step, int):
+            steps.append(ELEMENT)
+        else:
             break
-        keys.append(step)
-    return keys
+    while steps and steps[-1] is ELEMENT:
+        steps.pop()
+    return steps
 
 
-def _enter(tree: dict[str, Any], keys: list[str]) -> None:
-    for key in keys[:-1]:
-        inner = tree.setdefault(key, {})
+def _enter(tree: dict[Any, Any], steps: list[Any]) -> None:
+    for step in steps[:-1]:
+        inner = tree.setdefault(step, {})
         if inner is None:
             return  # all of it is held already
         tree = inner
-    tree[keys[-1]] = None
+    tree[steps[-1]] = None
 
 
-def _build(tree: dict[str, Any], at: Path, types: Mapping[Path, Any]) -> Shape | None:
+def _build(tree: dict[Any, Any], at: Path, types: Mapping[Path, Any], known: Types) -> Shape | None:
     if len(tree) > MAX_MEMBERS:
         return None
-    members: dict[str, tuple[str, Shape | None]] = {}
+    members: dict[str, tuple[str, Shape | Elements | None]] = {}
     fields: list[tuple[str, Any, Any]] = []
     for number, (key, below) in enumerate(tree.items()):
         here = (*at, key)
-        inner = None if below is None else _build(below, here, types)
-        if below is not None and inner is None:
-            return None
+        inner: Shape | Elements | None = None
+        kind: Any = types.get(here, Any)
+        if below is not None and set(below) == {ELEMENT} and below[ELEMENT] is not None:
+            element = _build(below[ELEMENT], (*here, 0), types, known)
+            if element is None:
+                return None
+            inner, kind = Elements(element), GenericAlias(list, (element.type | None,)) | None
+        elif below is not None and ELEMENT not in below:
+            inner = _build(below, here, types, known)
+            if inner is None:
+                return None
+            kind = inner.type | None
         members[key] = (f"m{number}", inner)
-        kind: Any = types.get(here, Any) if inner is None else inner.type | None
         fields.append((f"m{number}", kind, None))
     names = {attribute: key for key, (attribute, _) in members.items()}
     # gc=False: what comes out of JSON is a tree, so no ring can run through these
-    return Shape(msgspec.defstruct("Shaped", fields, rename=names, gc=False), members)
+    return Shape(msgspec.defstruct("Shaped", fields, rename=names, gc=False), members, known, tree)
+
+
+def _meet(shape: Shape, struct: Any, at: Path, found: Met) -> None:
+    for key, (attribute, inner) in shape.members.items():
+        value = getattr(struct, attribute)
+        if value is None:
+            continue
+        if inner is None:
+            found.setdefault((*at, key), set()).add(type(value))
+        elif isinstance(inner, Shape):
+            _meet(inner, value, (*at, key), found)
+        else:
+            for element in value:
+                if element is not None:
+                    _meet(inner.shape, element, (*at, key, 0), found)

@@ -200,7 +200,7 @@ class Reader:
                 following=_after(at, following),
                 total=pagination.total(answer),
                 gap=settled.notice if settled.gap else None,
-                shape=this.shape if isinstance(response.document, ShapedPage) else None,
+                shape=response.document.shape if isinstance(response.document, ShapedPage) else None,
                 plain=Reread(response.body, partial(self._plain, endpoint, response)),
             )
             current = following

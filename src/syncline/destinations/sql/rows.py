@@ -11,7 +11,7 @@ import msgspec
 from syncline.destinations.sql.table import Column, Table
 from syncline.destinations.sql.tables import Check, Statement, Tables
 from syncline.destinations.target import SchemaPolicy
-from syncline.destinations.values import NONE, Convert, needed_for, shape_of
+from syncline.destinations.values import NONE, Convert, needed_for
 from syncline.errors import WriteError
 from syncline.model import Batch, Row
 
@@ -60,8 +60,15 @@ class Ready(msgspec.Struct):
     names: dict[str, int] = {}
     refused: dict[int, Refusal] = {}
     shape: Shape | None = None
-    columns: tuple[tuple[Any, ...], ...] = ()
     kinds: Kinds = ()
+    _columns: tuple[tuple[Any, ...], ...] | None = None
+
+    @property
+    def columns(self) -> tuple[tuple[Any, ...], ...]:
+        """The rows by column; made when somebody looks."""
+        if self._columns is None:
+            self._columns = tuple(zip(*self.batch.rows, strict=True))
+        return self._columns
 
 
 class Rows:
@@ -104,7 +111,7 @@ class Rows:
         """Raises Unfit, after which the transaction is to be rolled back and `ready_carefully` called."""
         self._refresh()
         ready = Ready(batch, [])
-        ready.columns, ready.kinds = shape_of(batch.rows)
+        ready.kinds = self._kinds(ready)
         ready.shape = self._shapes.get((batch.columns, ready.kinds, batch.whole))
         try:
             if ready.shape is None:
@@ -115,6 +122,17 @@ class Rows:
         except Exception as problem:
             raise self._unfit(problem) from problem
         return ready
+
+    def _kinds(self, ready: Ready) -> Kinds:
+        """The types of each column, looked for where nobody vouches for them, and in the key."""
+        batch, known = ready.batch, ready.batch.kinds
+        if known is None:
+            return tuple(frozenset(map(type, column)) for column in ready.columns)
+        keys = set(self._key)
+        return tuple(
+            kinds if kinds is not None and name not in keys else frozenset([row[place].__class__ for row in batch.rows])
+            for place, (name, kinds) in enumerate(zip(batch.columns, known, strict=True))
+        )
 
     def put(self, ready: Ready) -> Put:
         """Raises Unfit, as `ready`."""
