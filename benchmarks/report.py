@@ -147,7 +147,7 @@ def chart(title: str, bars: Sequence[tuple[str, float]]) -> str:
     for number, (name, value) in enumerate(bars):
         y = top + number * height
         length = max(1.0, width * value / longest)
-        kind = "ours" if name == OURS else "limit" if name == "limit" else "peer"
+        kind = "ours" if name == OURS else "limit" if name.startswith("limit") else "peer"
         drawn.append(
             f'<text x="{left - 8}" y="{y + 16}" text-anchor="end">{escape(name)}</text>'
             f'<rect class="{kind}" x="{left}" y="{y + 2}" width="{length:.1f}" height="20" rx="2"/>'

@@ -71,6 +71,11 @@ def _singer(python: str, url: str) -> Stages:
 
 PROGRAMS = (
     Program("limit", "aiohttp, msgspec and sqlite3 by hand, nothing that protects anybody", _script("limit.py")),
+    Program(
+        "limit structs",
+        "the same, decoding just what is mapped into structs written for it",
+        _script("limit_structs.py"),
+    ),
     Program("syncline", "`syncline run`, all protections as they are by default", _syncline),
     Program("loop", "an afternoon's loop: httpx and SQLAlchemy", _script("loop.py"), "loop"),
     Program("dlt", "REST source, `add_map`, append", _script("dlt_orders.py", "append"), "dlt"),
