@@ -10,12 +10,13 @@ from contextlib import asynccontextmanager, closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from syncline.destinations import Destination, File, Sink, Sql, Target, Writer
 from syncline.model import Batch, Checkpoint, decode_json
 from syncline.state import Lease, Owner
 from tests.support.clock import SimulatedClock
-from tests.support.services import need_postgresql
+from tests.support.services import need_mariadb, need_postgresql
 
 KEY = "shop.orders"
 
@@ -122,13 +123,57 @@ def postgresql_bench(folder: Path) -> Bench:
     return Bench(folder, Sql(url=url), read, drop, holds_nul=False, execute=execute)
 
 
+def mariadb_bench(folder: Path) -> Bench:
+    """A database of its own, named after the folder."""
+    name = schema_of(folder)
+    with mariadb_connection() as connection:
+        connection.cursor().execute(f"CREATE DATABASE IF NOT EXISTS `{name}`")
+
+    def read(table: str = "orders") -> list[dict[str, Any]]:
+        """In the order of their keys: InnoDB knows no other."""
+        import pymysql
+
+        with mariadb_connection(name) as connection:
+            cursor = connection.cursor(pymysql.cursors.DictCursor)
+            try:
+                cursor.execute(f"SELECT * FROM `{table}`")
+            except pymysql.err.ProgrammingError:
+                return []
+            return list(cursor.fetchall())
+
+    def drop() -> None:
+        with mariadb_connection() as connection:
+            connection.cursor().execute(f"DROP DATABASE IF EXISTS `{name}`")
+
+    def execute(statement: str) -> None:
+        with mariadb_connection(name) as connection:
+            connection.cursor().execute(statement)
+
+    return Bench(folder, Sql(url=f"{need_mariadb()}/{name}"), read, drop, execute=execute)
+
+
+def mariadb_connection(database: str | None = None) -> Any:
+    import pymysql
+
+    parts = urlsplit(need_mariadb())
+    return pymysql.connect(
+        host=parts.hostname,
+        port=parts.port or 3306,
+        user=parts.username,
+        password=parts.password or "",
+        database=database,
+        charset="utf8mb4",
+        autocommit=True,
+    )
+
+
 def schema_of(folder: Path) -> str:
     """A name that no other test uses at the same time, the same in every process that works on the folder."""
     return "syncline_" + hashlib.sha256(str(folder).encode()).hexdigest()[:16]
 
 
-DATABASES = ["sqlite", "postgresql"]
-MAKERS = {"sqlite": sqlite_bench, "postgresql": postgresql_bench, "jsonl": jsonl_bench}
+DATABASES = ["sqlite", "postgresql", "mariadb"]
+MAKERS = {"sqlite": sqlite_bench, "postgresql": postgresql_bench, "mariadb": mariadb_bench, "jsonl": jsonl_bench}
 
 
 def batch(*ids: int, text: str = "t") -> Batch:

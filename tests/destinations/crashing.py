@@ -13,9 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from syncline.databases.mysql import MysqlDatabase
 from syncline.destinations import jsonl_sink
 from syncline.destinations.sql.rows import Rows
 from syncline.destinations.sql.sink import SqlWriter
+from syncline.destinations.sql.tables import Tables
 from syncline.model import SystemClock
 from syncline.state import Owner
 from syncline.state.ledger import Ledger
@@ -28,6 +30,10 @@ POINTS: dict[str, tuple[Any, str, bool]] = {  # owner, function, die after it (o
     "after rows": (Rows, "put", True),
     "before swap": (SqlWriter, "_swap", False),
     "after swap": (SqlWriter, "_swap", True),
+    "before drop": (Tables, "drop", False),
+    "after drop": (Tables, "drop", True),
+    "before define": (MysqlDatabase, "define", False),
+    "after define": (MysqlDatabase, "define", True),
     "before append": (jsonl_sink.PassFile, "append", False),
     "after append": (jsonl_sink.PassFile, "append", True),
     "before publish": (jsonl_sink.PassFile, "publish", False),

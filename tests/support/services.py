@@ -1,6 +1,7 @@
-"""Services that the machine may have: Redis and PostgreSQL. A test that needs one is skipped where it does not answer.
+"""Services that the machine may have: Redis, PostgreSQL and MariaDB. A test that needs one is skipped where it does not answer.
 
-With SYNCLINE_REQUIRE_SERVICES=1 it fails instead. `SYNCLINE_REDIS` and `SYNCLINE_POSTGRESQL` name other addresses.
+With SYNCLINE_REQUIRE_SERVICES=1 it fails instead. `SYNCLINE_REDIS`, `SYNCLINE_POSTGRESQL` and `SYNCLINE_MARIADB`
+name other addresses.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import pytest
 REQUIRED = os.environ.get("SYNCLINE_REQUIRE_SERVICES") == "1"
 REDIS = os.environ.get("SYNCLINE_REDIS", "redis://127.0.0.1:6379/0")
 POSTGRESQL = os.environ.get("SYNCLINE_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/test")
+MARIADB = os.environ.get("SYNCLINE_MARIADB", "mysql://root@127.0.0.1:3306")
+"""Without a database: the tests make their own."""
 skipped: list[str] = []
 """Why tests were skipped for want of a service, one line each."""
 
@@ -24,6 +27,10 @@ def need_redis() -> str:
 
 def need_postgresql() -> str:
     return _need("PostgreSQL", POSTGRESQL, 5432)
+
+
+def need_mariadb() -> str:
+    return _need("MariaDB", MARIADB, 3306)
 
 
 def cannot(reason: str) -> str:

@@ -12,12 +12,14 @@ from syncline.errors import PlanError
 from syncline.model import Secret
 from syncline.model.names import did_you_mean
 
-Kind = Literal["sqlite", "postgresql"]
+Kind = Literal["sqlite", "postgresql", "mysql"]
 
 SCHEMES: dict[str, Kind] = {
     "sqlite": "sqlite",
     "postgresql": "postgresql",
     "postgres": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
 }
 
 
@@ -40,6 +42,10 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
             return SqliteDatabase.open(self.path)
         assert self.url is not None
+        if self.kind == "mysql":
+            from syncline.databases.mysql import MysqlDatabase  # late: an optional extra
+
+            return MysqlDatabase.open(self.url)
         from syncline.databases.postgres import PostgresDatabase  # late: an optional extra
 
         return PostgresDatabase.open(self.url)
@@ -68,7 +74,9 @@ def parse_address(url: str) -> Address:
     """Read a database's URL. Raises PlanError; the URL itself is never shown."""
     scheme, found, rest = url.partition("://")
     if not found:
-        raise PlanError("the url of the database is not a URL", hint="write sqlite:///shop.db or postgresql://…")
+        raise PlanError(
+            "the url of the database is not a URL", hint="write sqlite:///shop.db, postgresql://… or mysql://…"
+        )
     kind = SCHEMES.get(scheme)
     if kind == "sqlite":
         return Address(kind=kind, path=_file(scheme, rest))

@@ -28,6 +28,8 @@ class Cursor(Protocol):
 
     @property
     def rowcount(self) -> int: ...
+    @property
+    def description(self) -> Sequence[Any] | None: ...
     def fetchone(self) -> Any: ...
     def fetchall(self) -> Any: ...
 
@@ -40,7 +42,6 @@ class Database(ABC):
 
     name: ClassVar[str]
     """As people call it: PostgreSQL."""
-    words: ClassVar[Mapping[Word, str]]
     before_tables: ClassVar[Sequence[str]] = ()
     """Statements that the words need before a table is made with them."""
     at_hand: ClassVar[bool] = False
@@ -48,6 +49,12 @@ class Database(ABC):
 
     shown: str
     """What people may see of its address."""
+    session: int = 0
+    """How often it had to be connected anew: what belonged to an earlier session (temporary tables) is gone."""
+
+    @property
+    @abstractmethod
+    def words(self) -> Mapping[Word, str]: ...
 
     @abstractmethod
     def execute(self, statement: str, values: Sequence[Any] = ()) -> Cursor: ...
@@ -62,7 +69,7 @@ class Database(ABC):
     def define(self, statement: str) -> None:
         """A change of the schema, inside the caller's transaction where the database can.
 
-        Where it cannot, everything before it in the transaction is committed: say it first.
+        Where it cannot, everything before it in the transaction is committed: say it first. A new transaction is begun then.
         """
         self.execute(statement)
 
@@ -117,6 +124,11 @@ class Database(ABC):
             self.execute("ROLLBACK TO SAVEPOINT syncline_point")
             raise
         self.execute("RELEASE SAVEPOINT syncline_point")
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """No other session is in here with the same name, where changes of the schema cannot be part of a transaction."""
+        yield
 
     @contextmanager
     def explained(self, error: type[SynclineError] = StateError) -> Iterator[None]:

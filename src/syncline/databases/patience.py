@@ -30,10 +30,11 @@ class Patience:
 
     async def call(self, function: Callable[[], R], landed: Callable[[], R | None] | None = None) -> R:
         """`function` is one transaction, or only reads. Where the connection was lost, nobody knows whether its commit came
-        through: `landed` finds out, and gives the result if it did."""
+        through: `landed` finds out, and gives the result if it did. It may come through as late as while `function` runs again,
+        which then must fail."""
         until: float | None = None
         wait, contended = FIRST, 0
-        lost = False
+        lost = doubtful = False
         while True:
             try:
                 if lost:
@@ -44,13 +45,17 @@ class Patience:
                 return await self._lane.run(function)
             except SynclineError as error:
                 trouble = self._database.trouble(error.__cause__) if error.__cause__ else "other"
+                if doubtful and trouble == "other":
+                    if landed is None or (found := await self._lane.run(landed)) is None:
+                        raise
+                    return found
                 if trouble == "contended" and not self._database.at_hand and contended < CONTENDED:
                     contended += 1
                     await self._clock.sleep(random.uniform(0, 0.05 * contended))  # noqa: S311 – jitter
                     continue
                 if trouble != "away":
                     raise
-                lost = True
+                lost = doubtful = True
                 now = self._clock.monotonic()
                 until = now + self._seconds if until is None else until
                 if now + wait > until:

@@ -95,6 +95,7 @@ class PostgresDatabase(Database):
     def reopen(self) -> None:
         self.connection.close()
         self.connection = self._connect()
+        self.session += 1
 
     def close(self) -> None:
         self.connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import Any, Literal
 
 from syncline.model import decode_json, encode_json
@@ -28,6 +28,8 @@ LOGICAL: dict[type, Logical] = {
 }
 NONE = type(None)
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
+EXACT = Context(prec=200_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""For numbers that must not be rounded: Python's own context keeps 28 digits, also where it only takes zeros away."""
 MAX_DIGITS = 4_300
 MAX_BITS = 14_284
 """Of the largest integer that Python spells as text (sys.int_info.default_max_str_digits)."""
@@ -186,7 +188,7 @@ def misfit(value: Any, column: Logical | None, *, lossy: bool = False) -> str | 
     if lossy and isinstance(value, str) and _looks_numeric(value):
         return "the column would turn this text into a number"
     if lossy and isinstance(value, int | Decimal):
-        digits = len(Decimal(value).normalize().as_tuple().digits)
+        digits = len(Decimal(value).normalize(EXACT).as_tuple().digits)
         return None if digits <= 15 else "the column keeps 15 digits; this number would be rounded"
     if column != "unknown" and within(column, needed) != column:
         return f"the column holds {column}; this is {needed}"

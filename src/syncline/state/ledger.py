@@ -115,19 +115,24 @@ class Ledger:
     def commit(self, lease: Lease, checkpoint: Checkpoint | None, *, now: datetime, written: int = 0) -> None:
         """Move the checkpoint on (None leaves it). Raises LeaseError, so that nothing of a fenced-out writer stays.
 
-        Call `committed` once the transaction came through.
+        Call `committed` once the transaction came through. It must be the first commit after those that are known: where an
+        earlier one of ours, thought lost with its connection, comes through while this one waits for it, this one fails.
         """
-        if checkpoint is None:
-            self._update(lease, "commits = commits + 1, items_synced = items_synced + ?", written)
-            return
-        self._update(
-            lease,
-            "commits = commits + 1, checkpoint = ?, last_cursor = ?, last_sync_at = ?, items_synced = items_synced + ?",
-            to_json(checkpoint),
-            to_text(checkpoint.cursor),
-            self._database.bound_time(now),
-            written,
-        )
+        moved: dict[str, Any] = {}
+        if checkpoint is not None:
+            moved = {
+                "checkpoint": to_json(checkpoint),
+                "last_cursor": to_text(checkpoint.cursor),
+                "last_sync_at": self._database.bound_time(now),
+            }
+        assignments = ["commits = commits + 1", "items_synced = items_synced + ?", *(f"{name} = ?" for name in moved)]
+        self._update(lease, ", ".join(assignments), written, *moved.values(), commits=self._known(lease))
+
+    def forget_pass(self, lease: Lease) -> None:
+        """What an unfinished pass laid aside will be thrown away: the next pass begins at its beginning."""
+        checkpoint = self.load(lease.key).checkpoint
+        if checkpoint.resume is not None:
+            self._update(lease, "checkpoint = ?", to_json(Checkpoint(cursor=checkpoint.cursor)))
 
     def reset(self, key: str, now: datetime) -> None:
         """Forget how far the stream is; its fence stays, so that no old holder comes back. Raises LeaseError."""
@@ -149,10 +154,23 @@ class Ledger:
                 f"there is no state of {key}", hint="`syncline state show` lists what there is", stream=key
             )
 
-    def _update(self, lease: Lease, assignments: str, *values: Any) -> None:
+    def _known(self, lease: Lease) -> int:
+        """How many commits of this lease are known to have come through."""
+        place = (lease.key, lease.fence)
+        if place not in self._commits:  # taken on another connection
+            row = self._database.execute(
+                "SELECT commits FROM sync_state WHERE integration = ? AND fence = ?", place
+            ).fetchone()
+            self._commits[place] = int(row[0]) if row else 0
+        return self._commits[place]
+
+    def _update(self, lease: Lease, assignments: str, *values: Any, commits: int | None = None) -> None:
+        condition = "integration = ? AND fence = ? AND owner IS NOT NULL" + (
+            "" if commits is None else " AND commits = ?"
+        )
         changed = self._database.execute(
-            f"UPDATE sync_state SET {assignments} WHERE integration = ? AND fence = ? AND owner IS NOT NULL",  # noqa: S608 – ours
-            (*values, lease.key, lease.fence),
+            f"UPDATE sync_state SET {assignments} WHERE {condition}",  # noqa: S608 – ours
+            (*values, lease.key, lease.fence, *(() if commits is None else (commits,))),
         ).rowcount
         if changed:
             return

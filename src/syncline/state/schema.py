@@ -73,7 +73,7 @@ TABLES: dict[str, dict[str, tuple[Word, str]]] = {
         "seen": ("key", "NOT NULL"),
         "updated": ("time", "NOT NULL"),
     },
-    "syncline_version": {"version": ("integer", "NOT NULL")},
+    "syncline_version": {"version": ("integer", "PRIMARY KEY NOT NULL")},
 }
 INDEXES = {
     "syncline_rejects_open": ("syncline_rejects", ("stream", "status")),
@@ -125,10 +125,17 @@ def _statements(database: Database, version: int | None) -> Iterator[str]:
     yield from database.before_tables
     for number in range((version or VERSION) + 1, VERSION + 1):
         for table, column in ADDED[number]:
+            if _has_column(database, table, column):
+                continue  # a killed process came so far, in a database where that cannot be taken back
             yield f"ALTER TABLE {table} ADD COLUMN {_column(database, table, column)}"
     for table, columns in TABLES.items():
         listed = ", ".join(_column(database, table, column) for column in columns)
         yield f"CREATE TABLE IF NOT EXISTS {table} ({listed})"
+
+
+def _has_column(database: Database, table: str, column: str) -> bool:
+    found = database.execute(f"SELECT * FROM {table} WHERE 1 = 0").description or ()  # noqa: S608 – ours
+    return column in {name for name, *_ in found}
 
 
 def _column(database: Database, table: str, column: str) -> str:

@@ -20,4 +20,10 @@ def tables_of(database: Database) -> Tables:
 
         assert isinstance(database, PostgresDatabase)
         return PostgresTables(database)
+    if database.name == "MySQL":
+        from syncline.databases.mysql import MysqlDatabase
+        from syncline.destinations.sql.mysql import MysqlTables
+
+        assert isinstance(database, MysqlDatabase)
+        return MysqlTables(database)
     raise AssertionError(database.name)

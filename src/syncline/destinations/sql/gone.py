@@ -31,6 +31,11 @@ class Gone:
         self._going_on = going_on
 
     @property
+    def begins(self) -> bool:
+        """Whether what an earlier pass saw will be forgotten."""
+        return self.deletes.missing and not self._going_on
+
+    @property
     def soft(self) -> bool:
         return self.deletes.how == "soft"
 
@@ -38,7 +43,7 @@ class Gone:
         """Forget what an earlier pass saw."""
         if not self.deletes.missing:
             return
-        if not self._going_on:
+        if self.begins:
             self._tables.drop(self.seen_table)
         table = self._family.rows.table
         if table.exists and not self._tables.load(self.seen_table).exists:

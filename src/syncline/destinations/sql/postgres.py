@@ -10,6 +10,7 @@ from itertools import count as counting
 from typing import Any, ClassVar
 
 from syncline.databases.postgres import PostgresDatabase
+from syncline.destinations.sql.digits import exponent_of, misfit_of_size
 from syncline.destinations.sql.identifiers import fault_of
 from syncline.destinations.sql.table import Change, Column, Table
 from syncline.destinations.sql.tables import Check, Statement, Tables, doubled
@@ -99,7 +100,8 @@ class PostgresTables(Tables):
 
             def create() -> None:
                 self.database.define(statement)
-                self.database.define(f"COMMENT ON TABLE {shown} IS '{MADE_BY}'")
+                if table.ours:
+                    self.database.define(f"COMMENT ON TABLE {shown} IS '{MADE_BY}'")
 
             return [Change(statement, create)]
         pieces = []
@@ -166,6 +168,13 @@ class PostgresTables(Tables):
     def restore(self, stored: Any, column: Column) -> Any:
         return stored  # psycopg gives Python's own values
 
+    def outdated(self, problem: BaseException) -> bool:
+        return getattr(problem, "sqlstate", None) in (
+            "42701",
+            "42703",
+            "42P07",
+        )  # a column or table there already, or not
+
     def misfit(self, value: Any, column: Column | None) -> str | None:
         if (reason := super().misfit(value, column)) or value is None:
             return reason
@@ -178,9 +187,7 @@ class PostgresTables(Tables):
         if column.declared in SMALLER and isinstance(value, int):
             low, high = SMALLER[column.declared]
             return None if low <= value <= high else f"the column is {column.declared}; the number is larger"
-        if column.fits is not None:
-            return _misfit_of_size(value, column)
-        return None
+        return misfit_of_size(value, column)
 
 
 class _Append:
@@ -279,20 +286,4 @@ def _widened(name: str, before: Logical, after: Logical) -> str:
 def _in_numeric(value: int | Decimal) -> bool:
     if isinstance(value, int):
         return True  # Python's own limit on digits is far below
-    return not value.is_finite() or (value.adjusted() < WHOLE_DIGITS and -_exponent(value) <= SCALE)
-
-
-def _exponent(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    return exponent if isinstance(exponent, int) else 0
-
-
-def _misfit_of_size(value: Any, column: Column) -> str | None:
-    if column.fits is None or isinstance(value, str):
-        return None
-    whole, scale = column.fits
-    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    number = number.normalize() if number else Decimal(0)
-    if number.adjusted() >= whole or -_exponent(number) > scale:
-        return f"the column is {column.declared}; this number does not fit in exactly"
-    return None
+    return not value.is_finite() or (value.adjusted() < WHOLE_DIGITS and exponent_of(value) >= -SCALE)

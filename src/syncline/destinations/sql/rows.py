@@ -146,7 +146,7 @@ class Rows:
 
     def _unfit(self, problem: Exception) -> Exception:
         """Unfit, where the careful way can do better."""
-        return Unfit() if self._tables.refuses(problem) else problem
+        return Unfit() if self._tables.refuses(problem) or self._tables.outdated(problem) else problem
 
     def _shape(self, ready: Ready) -> Shape:
         batch = ready.batch
@@ -163,7 +163,7 @@ class Rows:
             for name, values, types in zip(names, ready.columns, ready.kinds, strict=True)
         ]
         written = {index: column for index, column in enumerate(wanted) if column is not None}
-        ready.changes += self._change(list(written.values()))
+        ready.changes += self._change(list(written.values()), all_kept=False)
         converts, checks = [], []
         for index in written:
             column = self._table.columns[folded[index]]
@@ -208,8 +208,12 @@ class Rows:
             self._statements[names, whole] = known
         return known
 
-    def _change(self, wanted: Sequence[Column]) -> list[str]:
-        changes = self._tables.apply(self._tables.changes(self._table, wanted, self._key))
+    def _change(self, wanted: Sequence[Column], *, all_kept: bool = True) -> list[str]:
+        """Raises Unfit where rows may still turn out to be refused and what is changed for them could not be taken back."""
+        found = self._tables.changes(self._table, wanted, self._key)
+        if found and self._tables.definitive and not all_kept:
+            raise Unfit
+        changes = self._tables.apply(found)
         if changes:
             self._shapes.clear()
             self._statements.clear()
@@ -264,7 +268,8 @@ class Rows:
             put.written, told = self._tables.put_each(statement, rows)
             put.unchanged = len(rows) - len(told) - put.written
             for number, what in told.items():
-                ready.refused[number] = Refusal(number, "", f"the database refused the row: {what}")
+                path = self._tables.path_in(what)
+                ready.refused[number] = Refusal(number, path, f"the database refused the row: {what}")
         put.refusals = sorted(ready.refused.values(), key=lambda refusal: refusal.row)
         return put
 

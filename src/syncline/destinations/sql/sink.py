@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,9 @@ from syncline.destinations.sql.family import Again, Family
 from syncline.destinations.sql.gone import Gone
 from syncline.destinations.sql.identifiers import checked_table
 from syncline.destinations.sql.rows import Put, Refusal, Unfit
-from syncline.destinations.sql.table import Table
 from syncline.destinations.sql.tables import Tables
 from syncline.destinations.target import Deletes, SchemaPolicy, Target
-from syncline.errors import PlanError, StateError, WriteError
+from syncline.errors import PlanError, StateError, SynclineError, WriteError
 from syncline.events import Reached, SchemaChanged, emit
 from syncline.model import Batch, Checkpoint, Clock, Rejected, Row, Written
 from syncline.state import Lease
@@ -100,12 +99,13 @@ class SqlWriter:
 
     def begin(self, lease: Lease, *, going_on: bool, overwrite: bool = False) -> None:
         """Look at the tables; lay them aside for the pass, in the shape of those they will replace. Raises PlanError."""
-        with self._forgetful(), self._database.transaction(WriteError):
-            self._ledger.refuse_fenced_out(lease)  # an old holder must not drop our rows
+        with self._alone(lease):
+            if not overwrite:
+                self._refuse_to_overwrite(lease)
+            if (self._prefix and not going_on) or (self._gone is not None and self._gone.begins):
+                self._ledger.forget_pass(lease)  # killed behind this, nobody goes on where rows or keys are missing
             for rows in self._family.all if self._prefix else ():
                 before = self._tables.load(rows.name.removeprefix(self._prefix))
-                if not overwrite:
-                    self._refuse_to_overwrite(before, lease)
                 if not going_on:
                     self._tables.drop(rows.name)
                 if before.exists and not self._tables.load(rows.name).exists:
@@ -114,17 +114,22 @@ class SqlWriter:
                 self._gone.begin()
             self._tables.load(self._table)
 
-    def _refuse_to_overwrite(self, before: Table, lease: Lease) -> None:
+    def _refuse_to_overwrite(self, lease: Lease) -> None:
         """The first pass of a stream must not throw away what somebody else put there."""
-        if not before.exists or before.ours or self._ledger.load(lease.key).last_sync_at is not None:
+        if not self._prefix or self._ledger.load(lease.key).last_sync_at is not None:
             return
-        count = int(self._database.execute(f"SELECT count(*) FROM {self._tables.quoted(before.name)}").fetchone()[0])  # noqa: S608
-        if count:
-            raise PlanError(
-                f"write: replace would throw away the {count} rows of {before.name!r}, a table that Syncline did not make",
-                hint="name another table (`into: {table: …}`), or run once with --allow-deletes",
-                stream=lease.key,
-            )
+        for rows in self._family.all:
+            before = self._tables.load(rows.name.removeprefix(self._prefix))
+            if not before.exists or before.ours:
+                continue
+            name = self._tables.quoted(before.name)
+            count = int(self._database.execute(f"SELECT count(*) FROM {name}").fetchone()[0])  # noqa: S608 – quoted
+            if count:
+                raise PlanError(
+                    f"write: replace would throw away the {count} rows of {before.name!r}, a table that Syncline did not make",
+                    hint="name another table (`into: {table: …}`), or run once with --allow-deletes",
+                    stream=lease.key,
+                )
 
     async def write(
         self,
@@ -230,11 +235,32 @@ class SqlWriter:
             emit(Reached(station="pass committed"))
             return done[0]
 
+        def clear() -> None:
+            with self._alone(lease):
+                for rows in self._family.all:
+                    self._tables.drop(rows.name)
+
         def landed() -> Finished | None:
             with self._database.explained(WriteError):
                 return done[0] if done and self._ledger.landed(lease) else None
 
-        return await self._state.patience.call(commit, landed)
+        finished = await self._state.patience.call(commit, landed)
+        if self._prefix and self._tables.definitive:
+            with suppress(SynclineError):  # the pass is done; what is left over goes when the next one begins
+                await self._state.patience.call(clear)
+        return finished
+
+    @contextmanager
+    def _alone(self, lease: Lease) -> Iterator[None]:
+        """A transaction that may drop tables: no old holder is in one beside us, or drops ours later."""
+        with (
+            self._forgetful(),
+            self._database.explained(WriteError),
+            self._database.alone(self._table),
+            self._database.transaction(WriteError),
+        ):
+            self._ledger.refuse_fenced_out(lease)
+            yield
 
     def _missing(self, complete: bool, now: datetime) -> tuple[int, str | None]:
         """How many rows were deleted because their records are missing, and why none were looked for."""

@@ -35,6 +35,8 @@ class Tables(ABC):
     most_columns: ClassVar[int] = 1_000
     untyped: ClassVar[bool] = False
     """Whether a column may exist of which only nulls are known; else it is made with its first value."""
+    definitive: ClassVar[bool] = False
+    """Whether a change of the schema commits at once, and what was done before it in the transaction."""
     exchanges: ClassVar[bool] = False
     """Whether a table of ours is exchanged as it is, its new columns with it."""
     batch_rows: ClassVar[int] = 1_000
@@ -44,6 +46,7 @@ class Tables(ABC):
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._changed = 0
 
     # Names
 
@@ -71,8 +74,9 @@ class Tables(ABC):
         """The table of that name, or an empty one that does not exist yet. Raises PlanError for what is no table."""
 
     def version(self) -> object:
-        """Changes when the schema does, where asking costs next to nothing; else always the same."""
-        return 0
+        """Changes when the schema does, as far as that can be known at next to no cost: when it was changed from here, and when
+        the database was connected anew."""
+        return (self._changed, self.database.session)
 
     @abstractmethod
     def column(self, name: str, logical: Logical, *, key: bool = False) -> Column:
@@ -97,6 +101,7 @@ class Tables(ABC):
 
     def apply(self, changes: Sequence[Change]) -> list[str]:
         """Make the changes; returns their statements."""
+        self._changed += bool(changes)
         for change in changes:
             if change.apply is None:
                 self.database.define(change.statement)
@@ -105,20 +110,25 @@ class Tables(ABC):
         return [change.statement for change in changes]
 
     def laid_aside(self, name: str, like: Table, key: tuple[str, ...]) -> list[Change]:
-        """A table of that name in the shape of another one."""
+        """A table of that name in the shape of another one; where that is somebody else's, its types stay as they are."""
         columns = [column for column in like.columns.values() if column.logical != "unknown" or self.untyped]
-        return self.changes(Table(name, {}), columns, key) if columns else []
+        return self.changes(Table(name, {}, ours=like.ours), columns, key) if columns else []
 
     def take_place(self, staged: Table, table: Table) -> None:
-        """Put what was laid aside in the table's place, all at once. `table` has its columns already."""
+        """Put what was laid aside in the table's place, all at once. `table` has its columns already.
+
+        Where changes of the schema commit, the emptied place stays until after the commit.
+        """
         names = self.listed(column.name for column in staged.columns.values())
         self.database.execute(f"DELETE FROM {self.quoted(table.name)}")  # noqa: S608 – quoted
         self.database.execute(
             f"INSERT INTO {self.quoted(table.name)} ({names}) SELECT {names} FROM {self.quoted(staged.name)}"  # noqa: S608
         )
-        self.drop(staged.name)
+        if not self.definitive:
+            self.drop(staged.name)
 
     def drop(self, name: str) -> None:
+        self._changed += 1
         self.database.define(f"DROP TABLE IF EXISTS {self.quoted(name)}")
 
     # Rows
@@ -201,6 +211,19 @@ class Tables(ABC):
             return True
         return isinstance(problem, self.database.errors) and self.database.trouble(problem) == "refused"
 
+    def outdated(self, problem: BaseException) -> bool:
+        """Whether it says that somebody else has changed the schema since the table was looked at."""
+        return False
+
+    def said(self, problem: BaseException) -> str:
+        """What the driver says, on one line; PostgreSQL's own message has the row in its further lines."""
+        lines = str(problem).strip().splitlines()
+        return lines[0] if lines else type(problem).__name__
+
+    def path_in(self, said: str) -> str:
+        """The column that such words speak of; empty where they name none."""
+        return ""
+
     def savepoint(self) -> AbstractContextManager[None]:
         return self.database.savepoint()
 
@@ -220,17 +243,12 @@ class Tables(ABC):
                 if not self.refuses(problem):
                     raise
                 if len(numbers) == 1:
-                    refused[numbers[0]] = said(problem)
+                    refused[numbers[0]] = self.said(problem)
                     return 0
             middle = len(numbers) // 2
             return put(numbers[:middle]) + put(numbers[middle:])
 
         return put(list(rows)), refused
-
-
-def said(problem: BaseException) -> str:
-    """What the driver says, on one line; PostgreSQL's own message has the row in its further lines."""
-    return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
 
 
 def doubled(table: str, key: Sequence[str], evidence: str) -> PlanError:
