@@ -17,7 +17,6 @@ from syncline.databases.mysql import MysqlDatabase
 from syncline.destinations import jsonl_sink
 from syncline.destinations.sql.rows import Rows
 from syncline.destinations.sql.sink import SqlWriter
-from syncline.destinations.sql.tables import Tables
 from syncline.model import SystemClock
 from syncline.state import Owner
 from syncline.state.ledger import Ledger
@@ -30,8 +29,6 @@ POINTS: dict[str, tuple[Any, str, bool]] = {  # owner, function, die after it (o
     "after rows": (Rows, "put", True),
     "before swap": (SqlWriter, "_swap", False),
     "after swap": (SqlWriter, "_swap", True),
-    "before drop": (Tables, "drop", False),
-    "after drop": (Tables, "drop", True),
     "before define": (MysqlDatabase, "define", False),
     "after define": (MysqlDatabase, "define", True),
     "before append": (jsonl_sink.PassFile, "append", False),

@@ -186,7 +186,7 @@ async def test_a_table_of_somebody_else_is_adopted_as_it_is(bench: Bench):
 async def test_replace_keeps_somebody_elses_definition(bench: Bench):
     sql(bench, "CREATE TABLE orders (id INTEGER PRIMARY KEY, name TEXT NOT NULL)")
     sql(bench, "INSERT INTO orders VALUES (9, 'old')")
-    written = await put(bench, ("id", "name", "new"), (1, "a", 1), (1, "b", 2), write="replace", allow_deletes=True)
+    written = await put(bench, ("id", "name", "new"), (1, "a", 1), (1, "b", 2), write="replace")
     assert written.written == 2
     assert bench.read() == [{"id": 1, "name": "b", "new": 2}]
     assert "NOT NULL" in sql(bench, "SELECT sql FROM sqlite_master WHERE name = 'orders'")[0][0]
