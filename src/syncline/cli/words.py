@@ -62,6 +62,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
 
 def _login(parser: argparse.ArgumentParser) -> None:
     _file(parser)
+    parser.add_argument("--destination", action="store_true", help="for the API that is written to, not the source")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     parser.add_argument(
         "--port", type=_count, metavar="N", help="the port that the browser comes back to (default: a free one)"

@@ -89,6 +89,9 @@ class Calls(Part):
     body: Any = Field(
         default=None, description="The record as it is sent, with {fields} of the row; omitted: the row as it is"
     )
+    encoding: Literal["json", "form"] = Field(
+        default="json", description="How bodies are written; form: as an HTML form, nested[names] in brackets"
+    )
     omit: Names = Field(default=(), description="Fields of the row that are not sent, but used in paths or as key")
     idempotency_header: str | None = Field(
         default=None,

@@ -101,7 +101,10 @@ async def opened_reader(integration: Integration, clock: Clock) -> AsyncIterator
 async def opened_sink(integration: Integration, clock: Clock) -> AsyncIterator[Sink]:
     destination = destination_of(integration)
     async with destination.open(
-        integration=integration.name, default_state=default_state(integration), clock=clock
+        integration=integration.name,
+        default_state=default_state(integration),
+        clock=clock,
+        **keeping(integration, clock, "destination"),
     ) as sink:
         yield sink
 

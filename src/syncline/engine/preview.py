@@ -11,12 +11,12 @@ import msgspec
 from syncline import events
 from syncline.destinations import Destination, Trial
 from syncline.engine.opening import destination_of, opened_reader, opened_state, prepared
+from syncline.engine.tokens import keeping
 from syncline.engine.tombstones import Keys, Tombstones
 from syncline.mapping import compile_mapping
 from syncline.model import Checkpoint, Clock, Page, SystemClock, kind_of
 from syncline.sources import Reader
 from syncline.spec import Integration, Stream, key_columns
-from syncline.state import StateStore
 
 
 class PreviewedRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,24 +113,27 @@ async def plan(
     listeners: Sequence[events.Listener] = (),
 ) -> Plan:
     """What a run would ask for and change. Asks the API for one page a stream; writes nothing anywhere."""
+    clock = clock or SystemClock()
     ready = await prepared(integration, environment, streams)
     planned = []
     destination = destination_of(ready.integration)
     with events.listening(*listeners), events.within(integration=ready.integration.name):
         async with (
             opened_state(ready.integration) as state,
-            opened_reader(ready.integration, clock or SystemClock()) as reader,
+            opened_reader(ready.integration, clock) as reader,
         ):
+            keep = keeping(ready.integration, clock, "destination")
             for stream in ready.streams:
                 key = ready.integration.state_key(stream)
                 checkpoint = Checkpoint() if full else (await state.load(key)).checkpoint
+                known = {"key": key, "state": state, "clock": clock, **keep}
                 with events.within(stream=stream.name):
-                    planned.append(await _planned(stream, reader, destination, checkpoint, (key, state)))
+                    planned.append(await _planned(stream, reader, destination, checkpoint, known))
     return Plan(integration=ready.integration.name, destination=kind_of(type(destination)), streams=tuple(planned))
 
 
 async def _planned(
-    stream: Stream, reader: Reader, destination: Destination, checkpoint: Checkpoint, known: tuple[str, StateStore]
+    stream: Stream, reader: Reader, destination: Destination, checkpoint: Checkpoint, known: dict[str, Any]
 ) -> StreamPlan:
     page = await first_page(reader, stream, checkpoint)
     records, gone = page.records, []
@@ -138,7 +141,6 @@ async def _planned(
         sifted = Tombstones(stream.deletes, Keys(stream)).sift(page.records)
         records, gone = sifted.alive, list(sifted.gone)
     mapped = compile_mapping(stream.mapping, stream.where).map(records)
-    key, state = known
     trial = await destination.trial(
         stream.name,
         stream.into,
@@ -146,8 +148,7 @@ async def _planned(
         primary_key=key_columns(stream),
         deletes=stream.deletes,
         gone=gone,
-        key=key,
-        state=state,
+        **known,
     )
     incremental = stream.incremental is not None and checkpoint.cursor is not None
     return StreamPlan(

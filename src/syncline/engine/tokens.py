@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from syncline.errors import SynclineError
+from syncline.http import Connection
 from syncline.http.tokens import (
     Purpose,
     SealedStore,
@@ -22,8 +23,9 @@ from syncline.http.tokens import (
 )
 from syncline.model import Clock, SystemClock, reveal
 from syncline.secrets import redactor
-from syncline.sources import HttpSource
 from syncline.spec import Integration
+
+End = Literal["source", "destination"]
 
 
 class TokenStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -46,38 +48,57 @@ class TokenStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
     hint: str | None = None
 
 
+def connection_of(integration: Integration, end: End) -> Connection | None:
+    """The API at this end; None where there is a database or a folder."""
+    part = getattr(integration, end)
+    return part if isinstance(part, Connection) else None
+
+
 def opened_store(
-    integration: Integration, clock: Clock, environment: Mapping[str, str] | None = None, *, purpose: Purpose = "use"
+    integration: Integration,
+    clock: Clock,
+    environment: Mapping[str, str] | None = None,
+    *,
+    purpose: Purpose = "use",
+    end: End = "source",
 ) -> SealedStore | None:
-    """Where the token of a resolved integration's source is kept, or None for memory. Raises AuthError, PlanError."""
-    source = integration.source
-    if not isinstance(source, HttpSource):
+    """Where the token of this end of a resolved integration is kept, or None for memory. Raises AuthError, PlanError."""
+    connection = connection_of(integration, end)
+    if connection is None:
         return None
     where = None if integration.tokens is None else reveal(integration.tokens)
     known = os.environ if environment is None else environment
-    return token_store(where, integration.name, source.auth, clock, known, purpose=purpose)
+    # both ends may be accounts at one provider, with the same client
+    name = integration.name if end == "source" else f"{integration.name}.{end}"
+    return token_store(where, name, connection.auth, clock, known, purpose=purpose)
 
 
-def keeping(integration: Integration, clock: Clock) -> dict[str, Any]:
-    """What a connection must know of tokens: their store, and that the redactor hears of each."""
-    return {"tokens": opened_store(integration, clock), "on_secret": redactor.add}
+def keeping(integration: Integration, clock: Clock, end: End = "source") -> dict[str, Any]:
+    """What a connection must know of tokens: their store, and that the redactor hears of each; nothing where it is none."""
+    if connection_of(integration, end) is None:
+        return {}
+    return {"tokens": opened_store(integration, clock, end=end), "on_secret": redactor.add}
 
 
 async def token_status(
-    integration: Integration, *, clock: Clock | None = None, environment: Mapping[str, str] | None = None
+    integration: Integration,
+    *,
+    clock: Clock | None = None,
+    environment: Mapping[str, str] | None = None,
+    end: End = "source",
 ) -> TokenStatus | None:
-    """The stored token of a resolved integration's source, without asking anybody; None where it has no token.
+    """The stored token of this end of a resolved integration, without asking anybody; None where it has no token.
 
     Changes nothing: makes no key and no folder where there is none.
     """
     clock = clock or SystemClock()
-    source = integration.source
-    holder = token_auth(source.auth) if isinstance(source, HttpSource) else None
+    connection = connection_of(integration, end)
+    holder = token_auth(connection.auth) if connection is not None else None
     if holder is None:
         return None
     status = TokenStatus(grant=grant_of(holder), place="memory", login=worth_of(holder) == "everything")
     try:
-        store = opened_store(integration, clock, environment, purpose="look")
+        store = opened_store(integration, clock, environment, purpose="look", end=end)
         if store is None:
             return status
         status.place = store.shown

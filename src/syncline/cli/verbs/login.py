@@ -19,12 +19,11 @@ from syncline.cli.login.flow import LogIn
 from syncline.cli.paint import Paint, paint, printable
 from syncline.cli.progress import span
 from syncline.engine import resolved
-from syncline.engine.tokens import TokenStatus, opened_store, token_status
+from syncline.engine.tokens import End, TokenStatus, connection_of, opened_store, token_status
 from syncline.errors import UsageError
 from syncline.http.tokens import find_keys, make_key, token_auth
 from syncline.model import Clock, SystemClock
 from syncline.secrets import redactor
-from syncline.sources import HttpSource
 from syncline.spec import Integration, load
 
 
@@ -38,31 +37,32 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 async def _act(arguments: argparse.Namespace, clock: Clock) -> dict[str, Any]:
-    integration = await _readied(Path(arguments.file), forget=arguments.forget)
+    end: End = "destination" if arguments.destination else "source"
+    integration = await _readied(Path(arguments.file), end, forget=arguments.forget)
     if arguments.forget:
-        store = opened_store(integration, clock, purpose="forget")
+        store = opened_store(integration, clock, purpose="forget", end=end)
         forgotten = store is not None and await store.forget()
         return {"integration": integration.name, "act": "forget", "forgotten": forgotten}
     if arguments.status:
-        status = await token_status(integration, clock=clock)
+        status = await token_status(integration, clock=clock, end=end)
         return {"integration": integration.name, "act": "status", "token": _data(status)}
-    key = await _log_in(integration, arguments, clock)
-    status = await token_status(integration, clock=clock)
+    key = await _log_in(integration, end, arguments, clock)
+    status = await token_status(integration, clock=clock, end=end)
     return {"integration": integration.name, "act": "login", "key": key, "token": _data(status)}
 
 
-async def _readied(path: Path, *, forget: bool) -> Integration:
-    """The integration with what its log-in needs resolved; asks for no credentials of the destination."""
+async def _readied(path: Path, end: End, *, forget: bool) -> Integration:
+    """The integration with what its log-in needs resolved; asks for no credentials of the other end."""
     integration = load(path)
     folder = path.resolve().parent
-    parts = {"source": integration.source, "tokens": integration.tokens}
+    parts = {end: getattr(integration, end), "tokens": integration.tokens}
     integration = integration.model_copy(
         update={name: await resolved(part, os.environ, folder) for name, part in parts.items()}
     )
-    auth = _auth(integration)
+    auth = _auth(integration, end)
     if auth is None:
         raise UsageError(
-            "this integration has no token to log in for",
+            f"the {end} of this integration has no token to log in for",
             hint="a log-in belongs to: auth: {kind: oauth2, grant: authorization_code, …} or device_code",
             integration=integration.name,
         )
@@ -80,24 +80,24 @@ def _data(status: TokenStatus | None) -> dict[str, Any] | None:
     return None if status is None else msgspec.to_builtins(status)
 
 
-def _auth(integration: Integration) -> Any:
-    source = integration.source
-    return token_auth(source.auth) if isinstance(source, HttpSource) else None
+def _auth(integration: Integration, end: End) -> Any:
+    connection = connection_of(integration, end)
+    return token_auth(connection.auth) if connection is not None else None
 
 
-async def _log_in(integration: Integration, arguments: argparse.Namespace, clock: Clock) -> str:
+async def _log_in(integration: Integration, end: End, arguments: argparse.Namespace, clock: Clock) -> str:
     """Log in, store the token, and return where its key is."""
     made = _ready_key(keyring=arguments.keyring)
-    store = opened_store(integration, clock, purpose="login")
+    store = opened_store(integration, clock, purpose="login", end=end)
     assert store is not None
     async with store.alone():
         await store.load()  # a store that cannot be reached says so before anybody has logged in
     teller = _Teller(integration.name, arguments, made)
-    source = integration.source
-    assert isinstance(source, HttpSource)
-    async with source.token_desk(clock=clock, tokens=store, on_secret=redactor.add) as (tokens, send):
+    connection = connection_of(integration, end)
+    assert connection is not None
+    async with connection.token_desk(clock=clock, tokens=store, on_secret=redactor.add) as (tokens, send):
         log_in = LogIn(
-            name=integration.name, auth=_auth(integration), tokens=tokens, send=send, clock=clock, teller=teller
+            name=integration.name, auth=_auth(integration, end), tokens=tokens, send=send, clock=clock, teller=teller
         )
         await log_in.token(port=arguments.port, seconds=arguments.timeout)
     return store.keys[0].place

@@ -7,7 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from syncline.destinations.api.forms import Form, Unfillable, body_of, fill_body, parse_form, put
+import msgspec
+
+from syncline.destinations.api.forms import Form, Unfillable, body_of, fill_body, form_of, parse_form, put
 from syncline.destinations.calls import Calls, Operation
 from syncline.http import Client, decode_json_body
 from syncline.http.graphql import decode_graphql_body
@@ -172,7 +174,10 @@ class RestDialect(Dialect):
     def single(self, effect: Effect) -> Request:
         method, _, path = effect.request.partition(" ")
         body = self.body(effect.operation, decode_json(effect.content), effect.remote_id)
-        return self.client.request(method, path, json=body, **self._options(effect, many=False))
+        request = self.client.request(method, path, json=body, **self._options(effect, many=False))
+        if self.target.encoding == "json" or body is None:
+            return request
+        return msgspec.structs.replace(request, json=None, form=tuple(form_of(body)))
 
     def many(self, effects: Sequence[Effect]) -> Request:
         first = effects[0]

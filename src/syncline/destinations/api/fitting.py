@@ -46,6 +46,8 @@ class Fitting:
             yield from self.of_upserts(target)
         if target.body is not None and target.omit:
             yield "omit goes without body: what body does not mention is not sent anyway"
+        if target.encoding == "form" and any(name.startswith("batch_") for name in target.call_fields):
+            yield "encoding: form is for single records; batches are sent as JSON"
         if target.match is None and target.lookup is not None:
             yield "match is missing: name the field of the row by which the lookup finds its record, such as match: email"
         if target.lookup_body is not None and target.lookup is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -112,6 +112,16 @@ def body_of(row: Mapping[str, Any], template: Any, omit: tuple[str, ...]) -> Any
     if template is not None:
         return fill_body(template, row)
     return {name: value for name, value in row.items() if name not in omit}
+
+
+def form_of(body: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """A body as the fields of an HTML form: `address[city]`, `items[0][sku]`; null is the empty text."""
+    if isinstance(body, dict | list):
+        pairs = body.items() if isinstance(body, dict) else enumerate(body)
+        for key, value in pairs:
+            yield from form_of(value, f"{name}[{key}]" if name else str(key))
+    else:
+        yield name, "" if body is None else "true" if body is True else "false" if body is False else str(body)
 
 
 def put(body: Any, place: str, value: Any) -> Any:

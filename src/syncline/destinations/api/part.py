@@ -15,7 +15,6 @@ from syncline.destinations.target import Deletes, Target
 from syncline.errors import PlanError
 from syncline.http import Connection
 from syncline.model import Batch, Clock, Row, register
-from syncline.secrets import redactor
 from syncline.state import StateStore
 
 
@@ -23,12 +22,12 @@ class ApiDestination(Connection, Destination):
     """Common to all APIs: the connection, the state beside it, and requests in the dialect that the kind names."""
 
     def open(
-        self, *, integration: str, default_state: Path | Address, clock: Clock
+        self, *, integration: str, default_state: Path | Address, clock: Clock, **keeping: Any
     ) -> AbstractAsyncContextManager[Sink]:
+        """`keeping` says where tokens outlive the process and who hears of them (see `Connection.connect`)."""
         from syncline.destinations.api.sink import open_api  # late: needed by runs into APIs only
 
-        connecting = self.connect(clock=clock, on_secret=redactor.add)
-        return open_api(connecting, self._speech(), default_state, clock, self.retry)
+        return open_api(self.connect(clock=clock, **keeping), self._speech(), default_state, clock, self.retry)
 
     def open_state(self, *, default_state: Path | Address) -> AbstractAsyncContextManager[StateStore]:
         from syncline.state.store import open_state  # late: as above
@@ -46,12 +45,14 @@ class ApiDestination(Connection, Destination):
         gone: Sequence[Row] = (),
         key: str = "",
         state: StateStore | None = None,
+        clock: Clock | None = None,
+        **keeping: Any,
     ) -> Trial:
         from syncline.destinations.api.trial import Wanted, try_api  # late: as above
 
         if misfit := self.misfit(target, deletes):
             raise PlanError(f"{stream}: {misfit}", hint="correct `into`", stream=stream)
-        async with self.connect(on_secret=redactor.add) as client:
+        async with self.connect(clock=clock, **keeping) as client:
             wanted = Wanted(primary_key=primary_key, gone=gone, key=key, state=state)
             return await try_api(self._speech()(target, client), client, batch, wanted)
 
