@@ -34,13 +34,12 @@ def paired(document: Any, results: Sequence[Any], references: Sequence[str], tar
     if target.reference is not None:
         read = compile_path(target.reference)
         named = {str(read(result)): result for result in results if read(result) is not MISSING}
-        named |= {
-            name: error for error in errors for name in references if name not in named and _mentions(error, name)
-        }
+        blamed = {name: error for error in errors for name in references if _mentions(error, name)}
+        named = {name: _as_result(error, target) for name, error in blamed.items()} | named
         return [named.get(name, MISSING) for name in references]
     if len(results) == len(references):
         return list(results)
-    placed = {index: {"errors": [error]} for error in errors if (index := _index_of(error)) is not None}
+    placed = {index: _as_result(error, target) for error in errors if (index := _index_of(error)) is not None}
     if len(results) + len(placed) != len(references):
         return [placed.get(number, MISSING) for number in range(len(references))]
     others = iter(results)
@@ -52,6 +51,10 @@ def _errors_beside(document: Any, results: Sequence[Any]) -> list[Any]:
         return []
     found = [document[name] for name in ("errors", "failures", "failed") if isinstance(document.get(name), list)]
     return [error for errors in found if errors is not results for error in errors if isinstance(error, dict)]
+
+
+def _as_result(error: dict[str, Any], target: Calls) -> Any:
+    return error if result_status(error, target) is not None else {"errors": [error]}
 
 
 def _mentions(value: Any, name: str) -> bool:
