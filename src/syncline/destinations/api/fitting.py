@@ -109,6 +109,8 @@ class GraphQLFitting(Fitting):
             yield f"{name} declares no variables, so that no row can go into it: {self.example(name)}"
 
     def of_upserts(self, target: Target) -> Iterator[str]:
+        if target.encoding != "json" or target.lookup_body is not None:
+            yield f"{'encoding' if target.encoding != 'json' else 'lookup_body'} is for kind: rest"
         if target.update is None and target.batch_update is None:
             yield f"update is missing: write: upsert changes records that are there already; {APPEND_OR_IGNORE}"
         if target.match is not None and target.lookup is None:
