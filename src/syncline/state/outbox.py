@@ -66,11 +66,11 @@ class Outbox:
             self._database.execute(f"UPDATE syncline_outbox SET passed = 1 WHERE id IN ({places})", part)  # noqa: S608
 
     def select(self, key: str, outcomes: Sequence[Outcome] = (), limit: int | None = None) -> list[Effect]:
-        """Those of one stream in the order in which they were stored, in these outcomes (or in all)."""
+        """Those of one stream, oldest first, in these outcomes (or in all)."""
         chosen = f" AND outcome IN ({_places(outcomes)})" if outcomes else ""
         rows = self._database.execute(
             f"SELECT {_ALL} FROM syncline_outbox WHERE stream = ?{chosen}"  # noqa: S608 – ours
-            f" ORDER BY created, call_id, place{'' if limit is None else f' {self._database.at_most(limit)}'}",
+            f" ORDER BY created, id{'' if limit is None else f' {self._database.at_most(limit)}'}",
             (key, *outcomes),
         ).fetchall()
         return [self._effect_of(row) for row in rows]
