@@ -55,9 +55,9 @@ def json_server_data() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def write_json_server(folder: Path) -> Path:
+def write_json_server(folder: Path, data: dict[str, Any] | None = None) -> Path:
     path = folder / "db.json"
-    path.write_text(json.dumps(json_server_data()))
+    path.write_text(json.dumps(json_server_data() if data is None else data))
     return path
 
 

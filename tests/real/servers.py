@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,15 +39,16 @@ def serve_localstripe() -> AbstractContextManager[str]:
     )
 
 
-def serve_json_server() -> AbstractContextManager[str]:
+def serve_json_server(data: dict[str, Any] | None = None) -> AbstractContextManager[str]:
+    """With its seeds, or with these lists."""
     node = need("node")
     program = str(package("json-server") / "lib" / "cli" / "bin.js")
 
     def command(port: int, folder: Path) -> list[str]:
-        data = str(seeds.write_json_server(folder))
-        return [node, program, "--host", "127.0.0.1", "--port", str(port), "--quiet", "--snapshots", str(folder), data]
+        file = str(seeds.write_json_server(folder, data))
+        return [node, program, "--host", "127.0.0.1", "--port", str(port), "--quiet", "--snapshots", str(folder), file]
 
-    return serving(command, health="/posts/1")
+    return serving(command, health="/db")
 
 
 def serve_wiremock() -> AbstractContextManager[str]:
