@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import hashlib
 import json
 import sqlite3
@@ -12,9 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import duckdb
+
 from syncline.destinations import Destination, File, Sink, Sql, Target, Writer
-from syncline.model import Batch, Checkpoint, decode_json
+from syncline.model import Batch, Checkpoint, Secret, decode_json
 from syncline.state import Lease, Owner
+from tests.support import s3
 from tests.support.clock import SimulatedClock
 from tests.support.services import need_mariadb, need_postgresql
 
@@ -91,6 +96,53 @@ def jsonl_bench(folder: Path) -> Bench:
         ]
 
     return Bench(folder, File(path=str(folder / "out")), read)
+
+
+def csv_bench(folder: Path) -> Bench:
+    def read() -> list[dict[str, Any]]:
+        found = []
+        for file in sorted((folder / "out").glob("*.csv"), key=lambda file: file.stat().st_mtime_ns):
+            with file.open(encoding="utf-8", newline="") as lines:
+                found += [{**row, "id": int(row["id"])} for row in csv.DictReader(lines)]
+        return found
+
+    return Bench(folder, File(path=str(folder / "out"), format="csv"), read)
+
+
+def parquet_bench(folder: Path) -> Bench:
+    def read() -> list[dict[str, Any]]:
+        files = sorted((folder / "out").glob("*.parquet"), key=lambda file: file.stat().st_mtime_ns)
+        return [row for file in files for row in parquet_rows(file)]
+
+    return Bench(folder, File(path=str(folder / "out"), format="parquet"), read)
+
+
+def parquet_rows(file: Path) -> list[dict[str, Any]]:
+    with duckdb.connect(":memory:") as connection:
+        found = connection.execute("SELECT * FROM read_parquet(?)", [str(file)])
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def s3_bench(folder: Path) -> Bench:
+    """A bucket of its own, named after the folder, with partitions; what is current is what the manifests name."""
+    bucket = s3.bucket(schema_of(folder).replace("_", "-"))
+    options = {name: Secret(value) if name in ("key", "secret") else value for name, value in s3.options().items()}
+
+    def read() -> list[dict[str, Any]]:
+        fs = s3.file_system()
+        manifests = [decode_json(fs.cat_file(path)) for path in sorted(fs.find(f"{bucket}/shop/_manifest"))]
+        rows = []
+        for manifest in sorted(manifests, key=lambda one: one["finished"]):
+            for file in manifest["files"]:
+                content = fs.cat_file(f"{bucket}/shop/{file['path']}")
+                assert len(content) == file["bytes"]
+                assert hashlib.sha256(content).hexdigest() == file["sha256"]
+                rows += [decode_json(line) for line in gzip.decompress(content).splitlines()]
+        return rows
+
+    path = f"s3://{bucket}/shop/{{stream}}/{{date}}/{{run}}.jsonl.gz"
+    return Bench(folder, File(path=path, storage=options, spool=str(folder / "spool")), read)
 
 
 def postgresql_bench(folder: Path) -> Bench:
@@ -174,6 +226,7 @@ def schema_of(folder: Path) -> str:
 
 DATABASES = ["sqlite", "postgresql", "mariadb"]
 MAKERS = {"sqlite": sqlite_bench, "postgresql": postgresql_bench, "mariadb": mariadb_bench, "jsonl": jsonl_bench}
+MAKERS |= {"csv": csv_bench, "parquet": parquet_bench, "s3": s3_bench}
 
 
 def batch(*ids: int, text: str = "t") -> Batch:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from syncline.databases.mysql import MysqlDatabase
-from syncline.destinations import jsonl_sink
 from syncline.destinations.sql.rows import Rows
 from syncline.destinations.sql.sink import SqlWriter
 from syncline.model import SystemClock
@@ -31,10 +30,6 @@ POINTS: dict[str, tuple[Any, str, bool]] = {  # owner, function, die after it (o
     "after swap": (SqlWriter, "_swap", True),
     "before define": (MysqlDatabase, "define", False),
     "after define": (MysqlDatabase, "define", True),
-    "before append": (jsonl_sink.PassFile, "append", False),
-    "after append": (jsonl_sink.PassFile, "append", True),
-    "before publish": (jsonl_sink.PassFile, "publish", False),
-    "after publish": (jsonl_sink.PassFile, "publish", True),
     "before checkpoint": (Ledger, "commit", False),
     "after checkpoint": (Ledger, "commit", True),
 }

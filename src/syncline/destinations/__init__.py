@@ -13,7 +13,16 @@ _KINDS = {
 }
 _HOMES = {
     "api.part": ("GraphQLApi", "RestApi"),
-    "destination": ("Destination", "DestinationField", "Finished", "Sample", "Sink", "Trial", "Writer"),
+    "destination": (
+        "Destination",
+        "DestinationField",
+        "Finished",
+        "Sample",
+        "Sink",
+        "Trial",
+        "UnfinishedLost",
+        "Writer",
+    ),
     "file": ("File",),
     "sql.part": ("Sql",),
     "target": ("Children", "Deletes", "SchemaPolicy", "Target", "WriteMode"),

@@ -8,6 +8,7 @@ from syncline.destinations.destination import (
     Sample as Sample,
     Sink as Sink,
     Trial as Trial,
+    UnfinishedLost as UnfinishedLost,
     Writer as Writer,
 )
 from syncline.destinations.file import File as File

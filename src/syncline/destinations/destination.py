@@ -12,6 +12,7 @@ import msgspec
 
 from syncline.databases import Address
 from syncline.destinations.target import Deletes, SchemaPolicy, Target
+from syncline.errors import WriteError
 from syncline.model import Batch, Checkpoint, Clock, Part, Rejected, Row, Written, part_field
 from syncline.state import Lease, StateStore
 
@@ -51,6 +52,14 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
 
     deleted: int = 0
     notice: str | None = None
+
+
+class UnfinishedLost(WriteError):
+    """What an interrupted pass had written is gone; `restart` is the checkpoint from which that pass can begin anew."""
+
+    def __init__(self, what: str, restart: Checkpoint, **rest: Any) -> None:
+        super().__init__(what, hint="run again: the pass begins anew, and nothing is lost", **rest)
+        self.restart = restart
 
 
 class Writer(Protocol):
@@ -116,7 +125,8 @@ class Sink(Protocol):
         """Start a pass of a stream, or go on with the unfinished one that `checkpoint` speaks of.
 
         `fresh` throws an unfinished pass away. `allow_deletes` deletes as missing however much it is, and lets a first pass replace
-        rows that somebody else put there. Raises PlanError where the target cannot be written like that.
+        rows that somebody else put there. Raises PlanError where the target cannot be written like that, and UnfinishedLost
+        where the unfinished pass cannot be gone on with.
         """
         ...
 

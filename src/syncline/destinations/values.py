@@ -159,7 +159,7 @@ def widen(stored: Any, before: Logical, after: Logical) -> Any:
         return stored
     value = restore(stored, before)
     if after == "json":
-        return spell_json(str(value) if _has_nan(value) else value)
+        return spell_json(str(value) if has_nan(value) else value)
     return spell(value)
 
 
@@ -177,7 +177,7 @@ def misfit(value: Any, column: Logical | None, *, lossy: bool = False) -> str | 
         return reason
     if column is None:
         return None
-    if column == "json" and _has_nan(value):
+    if column == "json" and has_nan(value):
         return "NaN and Infinity do not exist in JSON"
     if column == "integer" and isinstance(value, int):
         return (
@@ -213,7 +213,7 @@ def unspeakable(value: Any) -> str | None:
             return "NaN is not a number that a row can hold"
         elif isinstance(value, dict | list | tuple):
             encode_json(value)
-            if _has_nan(value):
+            if has_nan(value):
                 return "NaN and Infinity do not exist in JSON"
     except UnicodeEncodeError:
         return "the text holds a lone surrogate, which is no character and has no UTF-8 form"
@@ -231,9 +231,12 @@ def holds_nul(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(holds_nul, value))
 
 
-def _has_nan(value: Any) -> bool:
+def has_nan(value: Any) -> bool:
+    """Whether there is a number in it that JSON does not have."""
     if isinstance(value, dict):
-        return any(map(_has_nan, value.values()))
+        return any(map(has_nan, value.values()))
     if isinstance(value, list | tuple):
-        return any(map(_has_nan, value))
-    return isinstance(value, float | Decimal) and not math.isfinite(value)
+        return any(map(has_nan, value))
+    if isinstance(value, Decimal):
+        return not value.is_finite()  # math.isfinite would make a float of it first
+    return isinstance(value, float) and not math.isfinite(value)

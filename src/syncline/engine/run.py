@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from syncline import events
-from syncline.destinations import Sink
+from syncline.destinations import Sink, UnfinishedLost, Writer
 from syncline.engine.opening import Opened, opened, prepared
 from syncline.engine.report import EXIT_CODES, Report, StreamReport, Tally, finished, status_of
 from syncline.engine.stream_run import Stopped, StreamRun
@@ -193,18 +193,12 @@ class _Run:
     async def _read_and_write(self, stream: Stream, lease: Lease, report: StreamReport, *, full: bool) -> None:
         state = await self.sink.state.load(lease.key)
         checkpoint = Checkpoint() if full else state.checkpoint
-        writer = await self.sink.begin(
-            lease.key,
-            stream.name,
-            stream.into,
-            primary_key=key_columns(stream),
-            fresh=full,
-            lease=lease,
-            checkpoint=checkpoint,
-            schema=stream.schema_,
-            deletes=stream.deletes,
-            allow_deletes=self.allow_deletes,
-        )
+        try:
+            writer = await self._begin(stream, lease, checkpoint, fresh=full)
+        except UnfinishedLost as lost:
+            events.emit(events.Noticed(what=f"{lost.what} ({lost.evidence}): the pass begins anew"))
+            checkpoint = lost.restart
+            writer = await self._begin(stream, lease, checkpoint, fresh=True)
         await StreamRun(
             batch_rows=self.sink.batch_rows,
             stream=stream,
@@ -217,6 +211,20 @@ class _Run:
             stop=self.stop,
             limit=self.limit,
         ).go()
+
+    async def _begin(self, stream: Stream, lease: Lease, checkpoint: Checkpoint, *, fresh: bool) -> Writer:
+        return await self.sink.begin(
+            lease.key,
+            stream.name,
+            stream.into,
+            primary_key=key_columns(stream),
+            fresh=fresh,
+            lease=lease,
+            checkpoint=checkpoint,
+            schema=stream.schema_,
+            deletes=stream.deletes,
+            allow_deletes=self.allow_deletes,
+        )
 
     @asynccontextmanager
     async def _leases(self, streams: tuple[Stream, ...]) -> AsyncIterator[dict[str, Lease]]:

@@ -1,7 +1,7 @@
 """The nouns: what every room of the house talks about, and the register of kinds."""
 
 from syncline.model.clock import Clock, SystemClock
-from syncline.model.exact_json import BodyTooDeep, MalformedBody, decode_json, encode_json
+from syncline.model.exact_json import BodyTooDeep, MalformedBody, decode_json, encode_json, encode_json_lines
 from syncline.model.exchange import Headers, Request, Response, origin_of
 from syncline.model.late import late_names
 from syncline.model.part import Part, announce, kind_of, kinds, part_field, register
@@ -46,6 +46,7 @@ __all__ = [
     "compile_path",
     "decode_json",
     "encode_json",
+    "encode_json_lines",
     "format_duration",
     "format_rate",
     "format_size",

@@ -1,0 +1,103 @@
+"""Disks that are really full: a small tmpfs (R29)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncline.errors import StateError, SynclineError, WriteError
+from tests.destinations.conformance import KEY, Bench, parquet_rows
+from tests.destinations.files.support import current, files_bench, land, lines, names
+from tests.support.services import cannot
+
+COLUMNS = ("id", "text")
+MIB = 1 << 20
+
+
+@contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[Path]:
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        cannot("nothing can be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def rows(begin: int, end: int) -> list[tuple[Any, ...]]:
+    return [(number, f"{number * 7919 % 1_000_003:x}" * 20) for number in range(begin, end)]
+
+
+def read(folder: Path, ending: str) -> list[int]:
+    if ending == "parquet":
+        return [row["id"] for file in current(folder) for row in parquet_rows(file)]
+    if ending == "csv":
+        return [int(line.split(b",")[0]) for file in current(folder) for line in file.read_bytes().splitlines()[1:]]
+    return [row["id"] for row in lines(current(folder))]
+
+
+async def go_on(bench: Bench, run: str, step: int = 500, total: int = 8_000) -> None:
+    """The rest of the pass, from where its checkpoint says."""
+    bench.clock.advance(100)
+    async with bench.sink() as sink:
+        page = ((await sink.state.load(KEY)).checkpoint.resume or {"page": 0})["page"]
+    batches = [rows(begin, begin + step) for begin in range(page * step, total, step)]
+    await land(bench, COLUMNS, *batches, run=run, first=page + 1)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("path", ["out/{stream}/{run}", "out/{stream}/{run}-{part}"])
+async def test_r29_a_full_disk_is_exit_7_and_the_run_resumes(tmp_path: Path, ending: str, path: str):
+    options: dict[str, Any] = {"max_file": 100_000} if "part" in path else {}
+    with small_disk(tmp_path / "disk", 3 * MIB) as disk:
+        bench = Bench(tmp_path, files_bench(disk, f"{path}.{ending}", **options).destination, list)
+        out, ballast = disk / "out", disk / "ballast"
+        met = set()
+        for free in range(200_000, 3 * MIB, 150_000):  # a little more room at each attempt
+            used = sum(file.stat().st_size for file in disk.rglob("*") if file.is_file() and file != ballast)
+            ballast.write_bytes(b"")
+            fill(ballast, max(0, 3 * MIB - used - free))
+            try:
+                await go_on(bench, f"r{free}")
+            except SynclineError as error:
+                assert isinstance(error, WriteError), error.block()
+                assert (error.exit_code, "no room left" in error.what) == (7, True), error.block()
+                met.add(error.what)
+                assert [name for name in names(out) if name.endswith(ending)] == []
+            else:
+                break
+        assert met
+        assert sorted(read(out, ending)) == list(range(8_000))
+        assert not (out / ".syncline").exists()
+
+
+async def test_r29_a_full_disk_with_the_state_on_it_loses_nothing(tmp_path: Path):
+    with small_disk(tmp_path / "disk", 3 * MIB) as disk:
+        bench = files_bench(disk)
+        ballast = disk / "ballast"
+        await land(bench, COLUMNS, rows(0, 500), end=False)
+        fill(ballast, 10 * MIB)
+        with pytest.raises((WriteError, StateError)) as caught:
+            await go_on(bench, "r2")
+        assert (caught.value.exit_code, "disk" in (caught.value.hint or "")) == (7, True), caught.value.block()
+        ballast.unlink()
+        await go_on(bench, "r3", total=4_000)
+        assert sorted(read(disk / "out", "jsonl")) == list(range(4_000))
+
+
+def fill(ballast: Path, size: int) -> None:
+    """Take so many bytes, or all that there are."""
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            for _ in range(0, size, 4_096):
+                file.write(b"\0" * 4_096)
+        except OSError:
+            return
