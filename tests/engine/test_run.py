@@ -150,6 +150,39 @@ async def test_grandchildren_go_on_where_they_were_interrupted(tmp_path: Path) -
         assert rows(tmp_path, "SELECT count(*) FROM votes") == [(2 * 7,)]
 
 
+async def test_several_parents_are_read_in_every_combination_and_go_on_where_they_were_interrupted(tmp_path: Path) -> None:
+    lists = {"/shops": ["a", "b", "c"], "/regions": ["eu", "us"]}
+    asked: list[str] = []
+    broken = {"/stock/b/us"}
+
+    async def stock(request: web.Request) -> web.Response:
+        if names := lists.get(request.path):
+            return web.json_response([{"id": name} for name in names])
+        asked.append(request.path)
+        if request.path in broken:
+            return web.Response(status=500)
+        return web.json_response([{"item": number} for number in range(2)])
+
+    shops = {"name": "shops", "path": "/shops", "primary_key": "id"}
+    regions = {"name": "regions", "path": "/regions", "primary_key": "id"}
+    stream = {
+        "name": "stock",
+        "path": "/stock/{shop}/{region}",
+        "primary_key": ["shop", "region", "item"],
+        "parent": [{"stream": "shops", "key": "id", "as": "shop"}, {"stream": "regions", "key": "id", "as": "region"}],
+    }
+    every = [(shop, region, item) for shop in "abc" for region in ("eu", "us") for item in range(2)]
+    async with serving(stock) as url:
+        file = integration(url, tmp_path, shops, regions, stream)
+        assert (await arun(file, streams=["stock"])).status == "failed"
+        assert rows(tmp_path, "SELECT shop, region, item FROM stock ORDER BY 1, 2, 3") == every[:6]
+        broken.clear()
+        asked.clear()
+        report = await arun(file, streams=["stock"])
+        assert report.streams[0].resumed and asked == ["/stock/b/us", "/stock/c/eu", "/stock/c/us"]
+        assert rows(tmp_path, "SELECT shop, region, item FROM stock ORDER BY 1, 2, 3") == every
+
+
 async def test_partitions_are_read_one_after_another(tmp_path: Path) -> None:
     async def regions(request: web.Request) -> web.Response:
         region = request.query["region"]
@@ -175,6 +208,33 @@ async def test_a_status_that_means_nothing_there_is_ignored_where_the_file_says_
         patient = integration(url, tmp_path, books(), {**REVIEWS, "on_status": {404: "ignore"}})
         assert (await arun(patient, streams=["reviews"])).status == "done"
         assert rows(tmp_path, "SELECT book_id FROM reviews") == [(1,), (4,)]
+
+
+async def test_a_status_that_the_file_calls_an_answer_is_neither_repeated_nor_held_against_the_api(
+    tmp_path: Path,
+) -> None:
+    """Ten parents in a row whose children answer 500 would open the circuit, and be asked for fifty times."""
+    shelf = Shelf(books=13)
+    asked: list[str] = []
+
+    def fault(request: web.Request) -> web.Response | None:
+        if not request.path.endswith("/reviews") or request.path == "/books/13/reviews":
+            return None
+        asked.append(request.path)
+        return web.Response(status=500)
+
+    shelf.fault = fault
+    async with serving(shelf) as url:
+        patience = {"retry": {"attempts": 3}}
+        ignoring = integration(url, tmp_path, books(), {**REVIEWS, "on_status": {500: "ignore"}}, **patience)
+        report = await arun(ignoring, streams=["reviews"])
+        assert (report.status, report.conduct.retries) == ("done", 0)
+        assert len(asked) == len(set(asked)) == 12
+        assert rows(tmp_path, "SELECT DISTINCT book_id FROM reviews") == [(13,)]
+        asked.clear()
+        failing = integration(url, tmp_path, books(), {**REVIEWS, "on_status": {500: "fail"}}, **patience)
+        report = await arun(failing, streams=["reviews"], full=True)
+        assert (report.status, len(asked)) == ("failed", 1)
 
 
 @pytest.mark.parametrize(

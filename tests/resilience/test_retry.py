@@ -88,6 +88,12 @@ def test_r14_the_file_can_name_further_statuses():
     assert Retry().after_answer(request, answer(404), NOW, 0.5) is not None
 
 
+@pytest.mark.parametrize("status", [404, 429, 503])
+def test_r14_the_file_can_say_that_a_status_is_final(status):
+    request = Request(url=GET.url, final_on=frozenset({status}))
+    assert Retry().after_answer(request, answer(status), NOW, 0.5) is None
+
+
 def test_r16_the_total_deadline_is_not_spent_twice():
     assert Retry().after_error(GET, TransportError("not finished within 5m", phase="total"), 0.5) is None
 

@@ -53,6 +53,7 @@ class Client:
         body: bytes | None = None,
         repeatable: bool = False,
         retry_on: frozenset[int] = frozenset(),
+        final_on: frozenset[int] = frozenset(),
         decode: Callable[[Response], Any] | None = None,
         cost: float = 1.0,
     ) -> Request:
@@ -69,6 +70,7 @@ class Client:
             body=body,
             repeatable=repeatable,
             retry_on=retry_on,
+            final_on=final_on,
             decode=decode,
             cost=cost,
         )

@@ -91,7 +91,7 @@ def _final(
     """An answer that is nobody's failure is given back; a failure that was worth attempts is raised."""
     if error is None:
         assert response is not None
-        if response.status < 400 or response.status not in retry.statuses:
+        if response.status < 400 or response.status not in retry.statuses or response.status in request.final_on:
             return response
         error = status_error(request, response, attempts=request.attempt)
     elif error.retryable and "attempts" not in error.where:
@@ -169,7 +169,7 @@ def guarded(send: Send, keeper: Keeper, clock: Clock) -> Send:
             if not (breaker.untroubled and breaker.circuit.era == ticket):
                 await asyncio.shield(told(lambda now: breaker.abandoned(ticket)))
             raise
-        if response.status >= 500:
+        if response.status >= 500 and response.status not in request.final_on:
             await told(lambda now: breaker.failed(ticket, now, f"{request.shown} answered {response.status}"))
         elif not (breaker.untroubled and breaker.circuit.era == ticket):
             await told(lambda now: breaker.succeeded(ticket))

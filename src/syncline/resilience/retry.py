@@ -58,6 +58,8 @@ class Retry(Part):
         A wait longer than `max_wait` is returned as it is: the caller defers instead of waiting.
         """
         limited = rate_limited(response)
+        if response.status in request.final_on:
+            return None
         if not (limited or response.status in self.statuses or response.status in request.retry_on):
             return None
         if not (limited or request.idempotent or response.status in REFUSED_UNTOUCHED):

@@ -74,7 +74,8 @@ class Rest(HttpSource):
             headers=endpoint.headers,
             json=body if body is not None or endpoint.method == "GET" else {},
             repeatable=endpoint.repeatable,
-            retry_on=_retried(endpoint),
+            retry_on=_with(endpoint, "retry"),
+            final_on=_with(endpoint, "ignore", "fail"),
             cost=endpoint.cost,
             decode=decode_ndjson_body if endpoint.format == "ndjson" else decode_json_body,
         )
@@ -104,7 +105,8 @@ class GraphQL(HttpSource):
             headers=endpoint.headers,
             json={"query": endpoint.query, "variables": variables},
             repeatable=True,
-            retry_on=_retried(endpoint),
+            retry_on=_with(endpoint, "retry"),
+            final_on=_with(endpoint, "ignore", "fail"),
             cost=endpoint.cost,
             decode=_decode_graphql,
         )
@@ -117,8 +119,8 @@ class GraphQL(HttpSource):
         return None
 
 
-def _retried(endpoint: Endpoint) -> frozenset[int]:
-    return frozenset(status for status, what in endpoint.on_status.items() if what == "retry")
+def _with(endpoint: Endpoint, *policies: str) -> frozenset[int]:
+    return frozenset(status for status, policy in endpoint.on_status.items() if policy in policies)
 
 
 def _query_value(value: Any) -> Any:
