@@ -150,7 +150,9 @@ async def test_grandchildren_go_on_where_they_were_interrupted(tmp_path: Path) -
         assert rows(tmp_path, "SELECT count(*) FROM votes") == [(2 * 7,)]
 
 
-async def test_several_parents_are_read_in_every_combination_and_go_on_where_they_were_interrupted(tmp_path: Path) -> None:
+async def test_several_parents_are_read_in_every_combination_and_go_on_where_they_were_interrupted(
+    tmp_path: Path,
+) -> None:
     lists = {"/shops": ["a", "b", "c"], "/regions": ["eu", "us"]}
     asked: list[str] = []
     broken = {"/stock/b/us"}

@@ -1,6 +1,8 @@
 """One of several processes that send to the same API: `python -m tests.http.limited_worker` with a JSON object as its argument.
 
-It sends `requests` requests with `callers` tasks to `url` under `rate_limit` and prints what it noticed as a JSON list.
+It sends `requests` requests with `callers` tasks to `url` under `rate_limit` and prints what it noticed as a JSON list. With
+`seconds` it keeps trying for so long, whatever comes, and prints how often each outcome came instead. `connection` are further
+settings; who is `patient` goes on after a server's error.
 """
 
 from __future__ import annotations
@@ -8,24 +10,60 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from typing import Any
 
+from syncline.errors import ServerError, SynclineError
 from syncline.events import Noticed, listening
-from syncline.http import Connection
+from syncline.http import Client, Connection
+
+PAUSE = 0.02
+"""Seconds from one try to the next; other processes decide what comes of it, so there is no clock to simulate."""
 
 
-async def work(url: str, rate_limit: Any, requests: int, callers: int) -> list[str]:
+async def work(
+    url: str,
+    rate_limit: Any,
+    *,
+    requests: int,
+    callers: int,
+    seconds: float = 0.0,
+    connection: Any = None,
+    patient: bool = False,
+) -> Any:
     notices: list[str] = []
     left = iter(range(requests))
+    settings = {"retry": {"attempts": 20}, **(connection or {})}
     with listening(lambda scope, event: notices.append(event.what) if isinstance(event, Noticed) else None):
-        async with Connection(base_url=url, rate_limit=rate_limit, retry={"attempts": 20}).connect() as client:
+        async with Connection(base_url=url, rate_limit=rate_limit, **settings).connect() as client:
+            if seconds:
+                return await keep_trying(client, seconds)
 
             async def caller() -> None:
                 for _ in left:
-                    await client.send(client.request("GET", "/x"))
+                    try:
+                        await client.send(client.request("GET", "/x"))
+                    except ServerError:
+                        if not patient:
+                            raise
 
             await asyncio.gather(*(caller() for _ in range(callers)))
     return notices
+
+
+async def keep_trying(client: Client, seconds: float) -> dict[str, int]:
+    outcomes: Counter[str] = Counter()
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    await client.send(client.request("GET", "/x"))
+                    outcomes["good"] += 1
+                except SynclineError as error:
+                    outcomes[error.code] += 1
+                await asyncio.sleep(PAUSE)
+    except TimeoutError:
+        return dict(outcomes)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -73,8 +75,8 @@ async def place(store: str, tmp_path: Path) -> AsyncIterator[dict[str, object]]:
             await connection.execute("DELETE FROM syncline_limits WHERE name LIKE %s", (f"{name}%",))
 
 
-async def process(url: str, rate_limit: dict[str, object], requests: int) -> list[str]:
-    order = json.dumps({"url": url, "rate_limit": rate_limit, "requests": requests, "callers": CALLERS})
+async def process(url: str, rate_limit: dict[str, object], requests: int, **more: object) -> Any:
+    order = json.dumps({"url": url, "rate_limit": rate_limit, "requests": requests, "callers": CALLERS, **more})
     running = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.http.limited_worker", order, stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
@@ -117,6 +119,78 @@ async def test_r12_processes_that_do_not_share_are_refused_often(tmp_path):
     async with serving(server) as url:
         await asyncio.gather(*(process(url, {"limits": [f"{RATE}/s"]}, 60) for _ in range(4)))
     assert server.refused > 4 * CALLERS
+
+
+EIGHT = 8
+
+
+@pytest.mark.slow
+async def test_r13_of_eight_processes_none_comes_before_the_time_that_one_was_told(tmp_path):
+    """Each has one request under way at most when one of them is told; without sharing, seven would not know."""
+    arrived: list[float] = []
+    told = 3
+
+    async def server(request: web.Request) -> web.Response:
+        arrived.append(time.monotonic())
+        if len(arrived) == 40:
+            return web.json_response({}, status=429, headers={"Retry-After": str(told)})
+        return web.json_response({})
+
+    async with place("sqlite", tmp_path) as rate_limit, serving(server) as url:
+        await asyncio.gather(*(process(url, rate_limit, 15, callers=1) for _ in range(EIGHT)))
+    assert len(arrived) == EIGHT * 15 + 1
+    refused = arrived[39]
+    early = [moment - refused for moment in arrived[40:] if moment - refused < told]
+    assert len(early) < EIGHT
+    assert min(moment - refused for moment in arrived[40 + len(early) :]) >= told
+
+
+@pytest.mark.slow
+async def test_r15_of_eight_processes_one_probes_and_none_asks_while_the_circuit_is_open(tmp_path):
+    arrived: list[float] = []
+    rule = {"failures": 5, "open_for": "1s"}
+
+    async def server(request: web.Request) -> web.Response:
+        arrived.append(time.monotonic())
+        return web.json_response({}, status=503)
+
+    settings = {"retry": {"attempts": 1}, "circuit_breaker": rule}
+    async with place("sqlite", tmp_path) as rate_limit, serving(server) as url:
+        limits = {**rate_limit, "limits": ["1000/s"]}
+        asking = (process(url, limits, 0, seconds=6.0, connection=settings) for _ in range(EIGHT))
+        outcomes = await asyncio.gather(*asking)
+    # five failures open it; by then each of the others may have one request under way; then come probes, one at a time
+    gaps = [after - before for before, after in pairwise(arrived[4:])]
+    assert sum(gap < 0.9 for gap in gaps) < EIGHT
+    assert sum(gap >= 0.9 for gap in gaps) >= 2
+    assert sum(outcome.get("circuit_open", 0) for outcome in outcomes) > len(arrived)
+
+
+@pytest.mark.slow
+async def test_r14_eight_processes_together_repeat_no_more_than_their_requests_have_earned(tmp_path):
+    seen = refused = 0
+
+    async def server(request: web.Request) -> web.Response:
+        nonlocal seen, refused
+        seen += 1
+        if seen % 3 == 0:
+            refused += 1
+            return web.json_response({}, status=503)
+        return web.json_response({})
+
+    each, floor = 60, 2
+    retry = {"attempts": 5, "base": "10ms", "budget": "10%", "budget_floor": floor}
+    settings = {"retry": retry, "circuit_breaker": {"failures": 1_000}}
+    async with place("sqlite", tmp_path) as rate_limit, serving(server) as url:
+        limits = {**rate_limit, "limits": ["2000/s"]}
+        asking = (process(url, limits, each, callers=1, connection=settings, patient=True) for _ in range(EIGHT))
+        began = time.monotonic()
+        await asyncio.gather(*asking)
+        seconds = time.monotonic() - began
+    retries = seen - EIGHT * each
+    # a tenth of the requests, and the floor, which comes back within ten seconds
+    assert 0 < retries <= EIGHT * (each * 0.1 + floor * (1 + seconds / 10))
+    assert refused > retries, "or the budget was never used up"
 
 
 @pytest.mark.parametrize("store", ["sqlite", "redis", "postgresql"])
