@@ -19,6 +19,8 @@ from syncline.pagination import Cursor
 from syncline.sources import Incremental, Rest
 from syncline.spec import Integration, Stream, dump, json_schema, load, loads
 from syncline.spec.yaml_text import read
+from tests.auth.test_family import FILES as AUTH_FILES
+from tests.pagination.test_family import FILES as PAGINATION_FILES
 
 WHOLE = """\
 name: shop-orders
@@ -126,6 +128,7 @@ AUTHS = st.one_of(
     REFERENCES.map(lambda ref: {"kind": "bearer", "token": ref}),
     REFERENCES.map(lambda ref: {"kind": "api_key", "key": ref, "in": "query", "name": "k"}),
     st.lists(REFERENCES.map(lambda ref: {"kind": "bearer", "token": ref}), min_size=2, max_size=2),
+    st.sampled_from(AUTH_FILES),
 )
 PAGINATIONS = st.one_of(
     st.just({"kind": "none"}),
@@ -133,6 +136,27 @@ PAGINATIONS = st.one_of(
     st.builds(lambda n: {"kind": "page", "size": n}, st.integers(1, 500)),
     st.builds(lambda path: {"kind": "cursor", "next": path, "param": "cursor"}, PATHS),
     st.just({"kind": "link"}),
+    st.sampled_from(PAGINATION_FILES),
+)
+CONDUCT = st.fixed_dictionaries(
+    {},
+    optional={
+        "retry": st.builds(lambda n, m: {"attempts": n, "max_wait": f"{m}m"}, st.integers(1, 9), st.integers(1, 90)),
+        "circuit_breaker": st.builds(lambda n: {"failures": n, "open_for": "30s"}, st.integers(1, 9)),
+        "timeout": st.just({"connect": "5s", "total": "1m"}),
+        "max_body": st.sampled_from(["64MB", "1GB"]),
+        "allow_hosts": st.just(["files.example"]),
+        "caps": st.just({"pages": 10}),
+    },
+)
+PARENTS = st.sampled_from([
+    None,
+    {"stream": "above", "key": "id", "as": "above_id"},
+    [{"stream": "above", "key": "id", "as": "a"}, {"stream": "beside", "key": "code", "as": "b"}],
+])  # fmt: skip
+PARTITIONS = st.sampled_from([None, {"param": "region", "values": ["eu", "NO", "007"]}, {"as": "n", "values": [1, 2]}])
+DESTINATIONS = st.sampled_from(
+    [{"kind": "sql", "url": "sqlite:///x.db"}, {"kind": "sql", "url": "${DB}"}, {"kind": "file", "path": "out"}]
 )
 LIMITS = st.one_of(
     st.none(),
@@ -158,10 +182,14 @@ MAPPINGS = st.one_of(
 
 @st.composite
 def files(draw: st.DrawFn) -> dict[str, Any]:
-    streams = [
+    kind = draw(st.sampled_from(["rest", "graphql"]))
+    streams: list[dict[str, Any]] = [
         {
             "name": name,
             "path": f"/{name}",
+            **({"query": "query { x { id } }"} if kind == "graphql" else {}),
+            "parent": draw(PARENTS),
+            "partitions": draw(PARTITIONS),
             "pagination": draw(PAGINATIONS),
             "params": draw(st.dictionaries(NAMES, TEXTS, max_size=2)),
             "mapping": draw(MAPPINGS),
@@ -180,34 +208,49 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
         }
         for name in draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
     ]
+    above = [{"name": name, "path": f"/{name}", "into": {"write": "append"}} for name in ("above", "beside")]
+    streams = [*above, *(stream for stream in streams if stream["name"] not in ("above", "beside"))]
+    if kind == "graphql":
+        for stream in above:
+            stream["query"] = "query { x { id } }"
     source: dict[str, Any] = {
-        "kind": "rest",
-        "base_url": "https://api.example",
+        "kind": kind,
+        **draw(CONDUCT),
+        "base_url": draw(st.sampled_from(["https://api.example", "${BASE}/v1"])),
         "headers": draw(st.dictionaries(NAMES, TEXTS, max_size=2)),
     }
     for key, strategy in (("auth", AUTHS), ("rate_limit", LIMITS)):
         if (value := draw(strategy)) is not None:
             source[key] = value
     for stream in streams:
-        for key in ("mapping", "incremental"):
-            if stream[key] is None:
+        for key in ("mapping", "incremental", "parent", "partitions"):
+            if key in stream and stream[key] is None:
                 del stream[key]
     return {
         "name": draw(NAMES),
         "source": source,
         "streams": streams,
-        "destination": {"kind": "sql", "url": "sqlite:///x.db"},
+        "destination": draw(DESTINATIONS),
     }
 
 
-@given(files())
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(json_schema())
+
+
+@pytest.mark.slow
+@given(data=files())
 @settings(max_examples=150, deadline=None)
-def test_loading_and_dumping_are_inverse(data: dict[str, Any]) -> None:
+def test_loading_and_dumping_are_inverse(validator: jsonschema.Draft7Validator, data: dict[str, Any]) -> None:
+    """Every kind of every family among them, and what is written is what editors are told to accept."""
     value = Integration.model_validate(data)
     text = dump(value)
     assert loads(text) == value
     assert dump(loads(text)) == text
-    jsonschema.Draft7Validator(json_schema()).validate(read(text, "x").data)
+    written = read(text, "x").data
+    assert Integration.model_validate(written) == value
+    validator.validate(written)
 
 
 def test_all_mistakes_are_reported_at_once_with_their_places() -> None:
