@@ -330,7 +330,7 @@ async def test_r31_a_second_runner_is_turned_away_at_once(tmp_path: Path) -> Non
         first = asyncio.create_task(arun(file))
         await entered.wait()
         with pytest.raises(LeaseError) as caught:
-            await asyncio.wait_for(arun(file), 1.0)
+            await asyncio.wait_for(arun(file), 30.0)  # it would wait for ever
         assert caught.value.exit_code == 75
         go_on.set()
         assert account(await first) == (4, 4, 0, 0, 0)

@@ -17,8 +17,6 @@ REDIS = os.environ.get("SYNCLINE_REDIS", "redis://127.0.0.1:6379/0")
 POSTGRESQL = os.environ.get("SYNCLINE_POSTGRESQL", "postgresql://postgres@127.0.0.1:5432/test")
 MARIADB = os.environ.get("SYNCLINE_MARIADB", "mysql://root@127.0.0.1:3306")
 """Without a database: the tests make their own."""
-skipped: list[str] = []
-"""Why tests were skipped for want of a service, one line each."""
 
 
 def need_redis() -> str:
@@ -37,7 +35,6 @@ def cannot(reason: str) -> str:
     """Skip, or fail where services are required."""
     if REQUIRED:
         pytest.fail(f"{reason} (SYNCLINE_REQUIRE_SERVICES=1)", pytrace=False)
-    skipped.append(reason)
     pytest.skip(reason)
 
 
