@@ -45,6 +45,8 @@ def summary(report: Report, brush: Paint) -> list[str]:
     for stream in report.streams:
         for note in stream.notices[:3]:
             lines += _labelled("note", redacted_text(f"{stream.name}: {note}"), brush)
+    if report.status == "interrupted":
+        lines.append(f"  {brush.dim('next')}   run it again: it goes on from the last checkpoint")
     if report.until:
         lines.append(
             f"  {brush.dim('until')}  {report.until:%Y-%m-%d %H:%M:%S} UTC: run again then; it goes on from here"
