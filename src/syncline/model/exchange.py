@@ -28,7 +28,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     `json` is encoded when the request is sent, `form` as an HTML form, both may hold secrets; `body` is sent as it stands; at
     most one of them is set.
     `repeatable` says that sending it twice does no harm, whatever its method. `retry_on` are statuses worth another attempt
-    besides the usual ones, `final_on` those that are an answer here and no failure of the API's. `decode` reads the answer's document within the attempt, so that a broken body is asked for again.
+    besides the usual ones, `final_on` those that are an answer here and no failure of the API's. `decode` reads the answer's
+    document within the attempt, so that a broken body is asked for again.
     `cost` is what it takes from the API's limits, in their units.
     """
 
