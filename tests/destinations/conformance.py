@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 
-from syncline.destinations import Destination, File, Sink, Sql, Target, Writer
+from syncline.destinations import Destination, DuckDb, File, Sink, Sql, Target, Writer
 from syncline.model import Batch, Checkpoint, Secret, decode_json
 from syncline.state import Lease, Owner
 from tests.support import s3
@@ -83,6 +83,30 @@ def sqlite_bench(folder: Path) -> Bench:
             connection.execute(statement)
 
     return Bench(folder, Sql(url=f"sqlite:///{path}"), read, execute=execute)
+
+
+def duckdb_bench(folder: Path) -> Bench:
+    import duckdb
+
+    path = folder / "shop.duckdb"
+
+    def read(table: str = "orders") -> list[dict[str, Any]]:
+        if not path.exists():
+            return []
+        with duckdb.connect(str(path)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            try:
+                found = connection.execute(f'SELECT * FROM "{table}" ORDER BY rowid')
+            except duckdb.CatalogException:
+                return []
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def execute(statement: str) -> None:
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(statement)
+
+    return Bench(folder, DuckDb(path=str(path)), read, execute=execute)
 
 
 def jsonl_bench(folder: Path) -> Bench:
@@ -224,9 +248,9 @@ def schema_of(folder: Path) -> str:
     return "syncline_" + hashlib.sha256(str(folder).encode()).hexdigest()[:16]
 
 
-DATABASES = ["sqlite", "postgresql", "mariadb"]
-MAKERS = {"sqlite": sqlite_bench, "postgresql": postgresql_bench, "mariadb": mariadb_bench, "jsonl": jsonl_bench}
-MAKERS |= {"csv": csv_bench, "parquet": parquet_bench, "s3": s3_bench}
+DATABASES = ["sqlite", "duckdb", "postgresql", "mariadb"]
+MAKERS = {"sqlite": sqlite_bench, "duckdb": duckdb_bench, "postgresql": postgresql_bench, "mariadb": mariadb_bench}
+MAKERS |= {"jsonl": jsonl_bench, "csv": csv_bench, "parquet": parquet_bench, "s3": s3_bench}
 
 
 def batch(*ids: int, text: str = "t") -> Batch:

@@ -12,10 +12,11 @@ from syncline.errors import PlanError
 from syncline.model import Secret
 from syncline.model.names import did_you_mean
 
-Kind = Literal["sqlite", "postgresql", "mysql"]
+Kind = Literal["sqlite", "duckdb", "postgresql", "mysql"]
 
 SCHEMES: dict[str, Kind] = {
     "sqlite": "sqlite",
+    "duckdb": "duckdb",
     "postgresql": "postgresql",
     "postgres": "postgresql",
     "mysql": "mysql",
@@ -36,11 +37,16 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         return self.path is not None and not self.path.exists()
 
     def open(self) -> Database:
-        """Connect; a file that is not there is created. Raises PlanError for a missing driver, StateError."""
-        if self.path is not None:
+        """Connect; a file that is not there is created. Raises PlanError for a missing driver, LeaseError where another process
+        has the file to itself, StateError."""
+        if self.kind == "sqlite":
             from syncline.databases.sqlite import SqliteDatabase  # late: sqlite3 is needed by runs only
 
-            return SqliteDatabase.open(self.path)
+            return SqliteDatabase.open(self._place)
+        if self.kind == "duckdb":
+            from syncline.databases.duckdb import DuckdbDatabase  # late: an optional extra, and slow to import
+
+            return DuckdbDatabase.open(self._place)
         assert self.url is not None
         if self.kind == "mysql":
             from syncline.databases.mysql import MysqlDatabase  # late: an optional extra
@@ -55,19 +61,47 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         if self.kind == "sqlite":
             from syncline.databases.sqlite import SqliteDatabase  # late: as above
 
-            assert self.path is not None
-            return SqliteDatabase.open_to_read(self.path)
+            return SqliteDatabase.open_to_read(self._place)
+        if self.kind == "duckdb":
+            from syncline.databases.duckdb import DuckdbDatabase  # late: as above
+
+            return DuckdbDatabase.open_to_read(self._place)
+        return self.open()
+
+    def open_to_look(self) -> Database:
+        """Connect to what is there, to read and perhaps to repair; nobody else is kept out before something is written.
+
+        Raises as `open`.
+        """
+        if self.kind == "duckdb":
+            from syncline.databases.duckdb import DuckdbDatabase  # late: as above
+
+            return DuckdbDatabase.open_to_look(self._place)
         return self.open()
 
     def open_empty(self) -> Database:
-        """One of the same kind with nothing in it, in memory where that can be; for trying out what is not there yet."""
+        """One of the same kind with nothing in it, in memory; for trying out what is not there yet."""
+        if self.kind == "duckdb":
+            from syncline.databases.duckdb import MEMORY as IN_MEMORY, DuckdbDatabase  # late: as above
+
+            return DuckdbDatabase.open(IN_MEMORY)
         from syncline.databases.sqlite import MEMORY, SqliteDatabase  # late: as above
 
         return SqliteDatabase.open(MEMORY)
 
+    @property
+    def _place(self) -> Path:
+        assert self.path is not None
+        return self.path
+
 
 def sqlite_file(path: Path) -> Address:
     return Address(kind="sqlite", path=path)
+
+
+def duckdb_file(path: str) -> Address:
+    """Raises PlanError for what is no file."""
+    return Address(kind="duckdb", path=_file("duckdb", f"/{path}"))
 
 
 def parse_address(url: str) -> Address:
@@ -78,7 +112,7 @@ def parse_address(url: str) -> Address:
             "the url of the database is not a URL", hint="write sqlite:///shop.db, postgresql://… or mysql://…"
         )
     kind = SCHEMES.get(scheme)
-    if kind == "sqlite":
+    if kind in ("sqlite", "duckdb"):
         return Address(kind=kind, path=_file(scheme, rest))
     if kind is not None:
         return Address(kind=kind, url=Secret(url))

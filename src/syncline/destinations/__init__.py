@@ -6,6 +6,7 @@ An integration has one kind of destination, so each is imported when it is first
 from syncline.model import announce, late_names
 
 _KINDS = {
+    "duckdb": "sql.part",
     "file": "file",
     "graphql": "api.part",
     "rest": "api.part",
@@ -24,7 +25,7 @@ _HOMES = {
         "Writer",
     ),
     "file": ("File",),
-    "sql.part": ("Sql",),
+    "sql.part": ("DuckDb", "Sql"),
     "target": ("Children", "Deletes", "SchemaPolicy", "Target", "WriteMode"),
 }
 

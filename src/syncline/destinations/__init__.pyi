@@ -12,7 +12,7 @@ from syncline.destinations.destination import (
     Writer as Writer,
 )
 from syncline.destinations.file import File as File
-from syncline.destinations.sql.part import Sql as Sql
+from syncline.destinations.sql.part import DuckDb as DuckDb, Sql as Sql
 from syncline.destinations.target import (
     Children as Children,
     Deletes as Deletes,

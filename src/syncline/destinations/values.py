@@ -90,7 +90,7 @@ def spell(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, dict | list | tuple):
-        return encode_json(value).decode()
+        return spell_json(value)
     return repr(value) if isinstance(value, float) else str(value)
 
 
@@ -104,7 +104,11 @@ def spell_time(moment: datetime) -> str:
 
 
 def spell_json(value: Any) -> str:
-    return encode_json(value).decode()
+    """Raises ValueError for NaN and Infinity, of which the encoder makes null, or words that JSON does not have."""
+    text = encode_json(spell_time(value) if isinstance(value, datetime) else value).decode()
+    if ("null" in text or "NaN" in text or "Infinity" in text) and has_nan(value):
+        raise ValueError("NaN and Infinity do not exist in JSON")
+    return text
 
 
 def natural(value: Any) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -234,12 +234,12 @@ async def open_state(
 
 
 def _open(address: Address, create: bool) -> Database:
-    if create and address.kind == "sqlite" and address.missing:
-        assert address.path is not None
-        _make_private(address.path)  # dead letters are people's records
-    if not create and not _has_state(address):
-        return _empty()
-    return prepared(address.open())
+    if not create:
+        return prepared(address.open_to_look()) if _has_state(address) else _empty()
+    if not address.missing or address.path is None:
+        return prepared(address.open())
+    with _private(address.path, touch=address.kind == "sqlite"):
+        return prepared(address.open())
 
 
 def prepared(database: Database) -> Database:
@@ -269,11 +269,16 @@ def _empty() -> Database:
     return prepared(SqliteDatabase.open(MEMORY))
 
 
-def _make_private(path: Path) -> None:
+@contextmanager
+def _private(path: Path, *, touch: bool) -> Iterator[None]:
+    """For a file that is created in here: dead letters are people's records. DuckDB does not open one that is there and empty."""
     from syncline.databases.sqlite import explain  # late: as above
 
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
+        if touch:
+            path.touch(mode=0o600)
+        yield
+        path.chmod(0o600)
     except OSError as problem:
         raise explain(problem, path) from problem

@@ -1,5 +1,5 @@
 """Databases: tables that are made, grown and written, with the checkpoint in the same transaction."""
 
-from syncline.destinations.sql.part import Sql
+from syncline.destinations.sql.part import DuckDb, Sql
 
-__all__ = ["Sql"]
+__all__ = ["DuckDb", "Sql"]

@@ -14,6 +14,12 @@ def tables_of(database: Database) -> Tables:
 
         assert isinstance(database, SqliteDatabase)
         return SqliteTables(database)
+    if database.name == "DuckDB":
+        from syncline.databases.duckdb import DuckdbDatabase
+        from syncline.destinations.sql.duckdb import DuckdbTables
+
+        assert isinstance(database, DuckdbDatabase)
+        return DuckdbTables(database)
     if database.name == "PostgreSQL":
         from syncline.databases.postgres import PostgresDatabase
         from syncline.destinations.sql.postgres import PostgresTables

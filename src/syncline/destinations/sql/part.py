@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from syncline.databases import Address, parse_address
+from syncline.databases import Address, duckdb_file, parse_address
 from syncline.destinations.destination import Destination, Sink, Trial
 from syncline.destinations.target import Deletes, Target
 from syncline.model import Batch, Clock, Duration, Row, Text, register, reveal
@@ -66,8 +66,22 @@ class Sql(Database):
 
     kind: Literal["sql"] = "sql"
     url: Text = Field(
-        description="Where the database is: sqlite:///shop.db (relative to the working directory), postgresql://user@host/name."
+        description="Where the database is: sqlite:///shop.db or duckdb:///shop.duckdb (relative to the working directory), "
+        "postgresql://user@host/name."
     )
 
     def address(self) -> Address:
         return parse_address(reveal(self.url))
+
+
+@register("destination")
+class DuckDb(Database):
+    """Tables in a DuckDB file."""
+
+    kind: Literal["duckdb"] = "duckdb"
+    path: Text = Field(
+        description="The file: shop.duckdb. Relative to the working directory; created where it is missing."
+    )
+
+    def address(self) -> Address:
+        return duckdb_file(reveal(self.path))
