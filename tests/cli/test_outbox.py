@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from tests.cli.conftest import syncline
+from tests.cli.conftest import command, environment, syncline
 from tests.destinations.api.bench import INTO
 from tests.destinations.api.contacts import Contacts
 from tests.destinations.api.test_crashes import write_file
@@ -148,8 +152,6 @@ def test_s9_the_destinations_secret_is_in_none_of_what_is_said_or_kept(
 def test_s1_the_destinations_credentials_stay_at_its_origin(book: tuple[Contacts, str], tmp_path: Path) -> None:
     contacts, url = book
     other = url.replace("127.0.0.1", "localhost")
-    from aiohttp import web
-
     contacts.before = lambda request: (
         web.Response(status=307, headers={"Location": f"{other}/elsewhere"}) if request.path == "/contacts" else None
     )
@@ -170,3 +172,63 @@ def test_u18_7_while_the_destination_is_down(book: tuple[Contacts, str], tmp_pat
     assert done.returncode == 7
     assert "write: no connection" in done.stderr
     assert syncline("outbox", "list", file, cwd=tmp_path).stdout == "nothing is in doubt\n"
+
+
+def test_what_was_changed_at_the_destination_can_be_sent_again(book: tuple[Contacts, str], tmp_path: Path) -> None:
+    contacts, url = book
+    file = file_for(tmp_path, url, INTO)
+    assert syncline("run", file, "--no-progress", cwd=tmp_path).returncode == 0
+    for record in contacts.records.values():
+        record["name"] = "somebody else"
+    assert syncline("run", file, "--full", "--no-progress", cwd=tmp_path).returncode == 0
+    assert contacts.counted("update") == {}
+    assert "12 records are sent again" in syncline("outbox", "refresh", file, cwd=tmp_path).stdout
+    assert syncline("run", file, "--full", "--no-progress", cwd=tmp_path).returncode == 0
+    assert len(contacts.counted("update")) == 12
+    assert {record["name"] for record in contacts.records.values()} == {one["name"] for one in contacts.people}
+
+
+def test_an_api_that_moved_takes_its_ids_along(book: tuple[Contacts, str], tmp_path: Path) -> None:
+    file = file_for(tmp_path, book[1], INTO)
+    assert syncline("run", file, "--no-progress", cwd=tmp_path).returncode == 0
+    source, destination = Path(file).read_text().split("destination:")
+    moved = f"{source}destination:{destination.replace('http:', 'https:')}"
+    Path(file).write_text(moved)
+    refused = syncline("run", file, "--no-progress", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "outbox moved FILE" in refused.stderr
+    assert syncline("outbox", "moved", file, cwd=tmp_path).returncode == 0
+    assert "linked to ids" not in syncline("run", file, "--no-progress", "--full", cwd=tmp_path).stderr
+
+
+@pytest.mark.slow
+def test_r33_asked_to_stop_a_slow_destination_does_not_hold_the_run_up(
+    book: tuple[Contacts, str], tmp_path: Path
+) -> None:
+    contacts, url = book
+    file = file_for(tmp_path, url, {**INTO, "idempotency_header": "Idempotency-Key", "batch": 1})
+    contacts.idempotent = True
+    contacts.before = lambda request: (
+        web.Response(status=429, headers={"Retry-After": "300"})
+        if contacts.effects and request.method == "POST"
+        else None
+    )
+    process = subprocess.Popen(
+        command("run", file, "--no-progress"),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 30
+    while len(contacts.writes()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)  # a real process in real time: there is nothing else to wait on
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 10
+    contacts.before = lambda request: None
+    assert syncline("run", file, "--no-progress", cwd=tmp_path).returncode == 0
+    assert set(contacts.counted("create").values()) == {1}
+    assert len(contacts.records) == 12

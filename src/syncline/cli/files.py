@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from syncline.destinations.api import ApiDestination
 from syncline.engine import opened_state, resolved
 from syncline.errors import UsageError
 from syncline.model.names import did_you_mean
@@ -48,8 +47,8 @@ async def with_places(integration: Integration, path: Path) -> Integration:
     """The integration with the references resolved that say where its rows and its state are."""
     folder = path.resolve().parent
     places = {"destination": integration.destination, "state": integration.state}
-    if isinstance(integration.destination, ApiDestination):
-        del places["destination"]  # the state is beside it, and its credentials are for nobody else
+    if "base_url" in type(integration.destination).model_fields:
+        del places["destination"]  # an API: the state is beside it, and nobody is asked there
     known = {name: await resolved(place, os.environ, folder) for name, place in places.items()}
     return integration.model_copy(update=known)
 

@@ -126,15 +126,19 @@ def _rejects(parser: argparse.ArgumentParser) -> None:
 
 
 def _outbox(parser: argparse.ArgumentParser) -> None:
-    acts = parser.add_subparsers(dest="act", metavar="list|show|confirm|retry|drop", required=True)
+    acts = parser.add_subparsers(dest="act", metavar="list|show|confirm|retry|drop|refresh|moved", required=True)
     listing = acts.add_parser("list", help="effects in doubt: sent, and no answer came")
     show = acts.add_parser("show", help="one of them, whole")
     confirm = acts.add_parser("confirm", help="they have arrived")
     retry = acts.add_parser("retry", help="they have not arrived; send them again")
     drop = acts.add_parser("drop", help="give them up")
-    for act in (listing, show, confirm, retry, drop):
+    refresh = acts.add_parser(
+        "refresh", help="records were changed at the destination: send all that the next runs meet"
+    )
+    moved = acts.add_parser("moved", help="the API has moved to the base_url of now, and its ids with it")
+    for act in (listing, show, confirm, retry, drop, refresh, moved):
         _file(act)
-    for act in (listing, confirm, retry, drop):
+    for act in (listing, confirm, retry, drop, refresh, moved):
         _streams(act)
     listing.add_argument("-n", "--records", type=_count, default=20, metavar="N", help="at most so many (default: 20)")
     show.add_argument("id", metavar="ID", help="its id, or the beginning of it")

@@ -65,6 +65,9 @@ class UnfinishedLost(WriteError):
 class Writer(Protocol):
     """One stream's way in, for one pass."""
 
+    interruptible: bool
+    """A write may be cancelled on its way: the next run finds out what became of it. Where it is not, it is soon over."""
+
     async def write(
         self,
         batch: Batch,

@@ -11,11 +11,12 @@ import msgspec
 
 from syncline import events
 from syncline.destinations.api import ApiDestination
+from syncline.destinations.api.belonging import belong
 from syncline.destinations.api.settling import confirm
 from syncline.engine.opening import destination_of, opened_sink, prepared
 from syncline.engine.run import LEASE_SECONDS
 from syncline.errors import UsageError
-from syncline.model import Clock, SystemClock
+from syncline.model import Clock, SystemClock, origin_of, reveal
 from syncline.spec import Integration, Stream, key_columns
 from syncline.state import Effect, Lease, Owner, StateStore
 
@@ -101,6 +102,39 @@ async def drop_effects(
     for stream, effect in chosen:
         async with held(integration, stream, state, clock) as lease:
             await state.outbox.keep(lease, [], removed=[effect.id], now=clock.now())
+
+
+async def move_links(
+    integration: Integration | str | Path,
+    *,
+    streams: Sequence[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    clock: Clock | None = None,
+) -> list[str]:
+    """The API has moved to where base_url points now, and its ids with it. Gives the streams; raises LeaseError."""
+    clock = clock or SystemClock()
+    ready = await prepared(integration, environment, streams)
+    destination = destination_of(ready.integration)
+    if not isinstance(destination, ApiDestination):
+        raise UsageError("only another API can have moved", hint="this destination is none")
+    home = origin_of(reveal(destination.base_url))
+    async with opened_sink(ready.integration, clock) as sink:
+        for stream in ready.streams:
+            async with held(ready.integration, stream, sink.state, clock) as lease:
+                await belong(sink.state, lease, home, clock.now())
+    return [stream.name for stream in ready.streams]
+
+
+async def forget_sent(
+    integration: Integration, state: StateStore, streams: Sequence[Stream], *, clock: Clock | None = None
+) -> dict[str, int]:
+    """Somebody changed records at the destination: the next pass that meets them sends them again. Gives counts by stream."""
+    clock = clock or SystemClock()
+    counts = {}
+    for stream in streams:
+        async with held(integration, stream, state, clock) as lease:
+            counts[stream.name] = await state.outbox.forget_digests(lease)
+    return counts
 
 
 async def retry_effects(

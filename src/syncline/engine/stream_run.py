@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from syncline.model import Checkpoint, Page, Row, Shape, parse_path
 from syncline.sources import Reader, without_validators
 from syncline.spec import Stream, key_columns
 from syncline.state import Lease
+
+R = TypeVar("R")
 
 PREFETCH = 2
 """Pages that wait, fetched, for the one being written."""
@@ -148,7 +150,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
         gathered, self._gathered = self._gathered, None
         if gathered is None:
             return
-        written = await to_the_end(
+        written = await self._undisturbed(
             self.writer.write(
                 gathered.batch,
                 gathered.rejected if self.stream.on_reject.keep else [],
@@ -179,11 +181,14 @@ class StreamRun(msgspec.Struct, kw_only=True):
     async def _finish(self, page: Page, *, complete: bool) -> None:
         if self.report.account.rejected:
             page.checkpoint = without_validators(page.checkpoint)  # what was refused is to be met again
-        finished = await to_the_end(self.writer.finish(page.checkpoint, self.lease, complete=complete))
+        finished = await self._undisturbed(self.writer.finish(page.checkpoint, self.lease, complete=complete))
         self.report.account.deleted += finished.deleted
         self.report.cursor = page.checkpoint.cursor
         if finished.notice:
             emit(Noticed(what=finished.notice))
+
+    async def _undisturbed(self, writing: Coroutine[Any, Any, R]) -> R:
+        return await writing if self.writer.interruptible else await to_the_end(writing)
 
     def _is_worth_it(self) -> bool:
         gathered = self._gathered
@@ -280,7 +285,7 @@ async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> Async
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def to_the_end(writing: Any) -> Any:
+async def to_the_end(writing: Coroutine[Any, Any, R]) -> R:
     """Await a write; if cancelled meanwhile, let it finish first, so that nobody guesses whether it was committed."""
     task = asyncio.ensure_future(writing)
     try:

@@ -3,6 +3,7 @@
 from syncline.state.owner import Owner
 from syncline.state.protocol import DeadLetterBox, EffectBox, RunLog, StateStore
 from syncline.state.records import (
+    ORIGIN,
     DeadLetter,
     Effect,
     Lease,
@@ -16,6 +17,7 @@ from syncline.state.records import (
 )
 
 __all__ = [
+    "ORIGIN",
     "DeadLetter",
     "DeadLetterBox",
     "Effect",

@@ -97,7 +97,7 @@ class Outbox:
 
 
 class Links:
-    """Which record at the destination each record of a stream is."""
+    """Which record at the destination each record of a stream is. The link of no key says whose ids these are."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -146,19 +146,27 @@ class Links:
                 (mark, *part),
             )
 
+    def forget_digests(self, key: str) -> int:
+        """What was last sent is not known any more, so that everything is sent again; gives their number."""
+        changed = self._database.execute(
+            "UPDATE syncline_links SET digest = '' WHERE stream = ? AND source_key <> ''", (key,)
+        )
+        return changed.rowcount
+
     def count(self, key: str, unseen: str | None = None) -> int:
         """How many there are; or how many the pass of the mark `unseen` did not list."""
         chosen, values = ("", (key,)) if unseen is None else (" AND seen <> ?", (key, unseen))
         row = self._database.execute(
-            f"SELECT count(*) FROM syncline_links WHERE stream = ?{chosen}",  # noqa: S608 – ours
+            f"SELECT count(*) FROM syncline_links WHERE stream = ? AND source_key <> ''{chosen}",  # noqa: S608 – ours
             values,
         ).fetchone()
         return int(row[0])
 
     def unseen(self, key: str, mark: str, limit: int) -> list[Link]:
         """Some that the pass of this mark did not list."""
+        some = self._database.at_most(limit)
         rows = self._database.execute(
-            f"SELECT {_LINK} FROM syncline_links WHERE stream = ? AND seen <> ? ORDER BY id {self._database.at_most(limit)}",  # noqa: S608
+            f"SELECT {_LINK} FROM syncline_links WHERE stream = ? AND source_key <> '' AND seen <> ? ORDER BY id {some}",  # noqa: S608
             (key, mark),
         ).fetchall()
         return [_link_of(row) for row in rows]

@@ -122,6 +122,10 @@ class EffectBox(Protocol):
         """The pass of this mark has listed these. Raises LeaseError."""
         ...
 
+    async def forget_digests(self, lease: Lease) -> int:
+        """What was last sent counts for nothing: the next passes send every record that they meet. Gives the number of links."""
+        ...
+
     async def count_links(self, key: str, unseen: str | None = None) -> int:
         """How many records are linked; or how many of them the pass of the mark `unseen` has not listed."""
         ...

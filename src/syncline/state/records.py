@@ -99,6 +99,10 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     created: datetime
 
 
+ORIGIN = ""
+"""The key of the link whose `remote_id` is the address of the API that the ids of all others belong to."""
+
+
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """Which record of another API a source's record is, and the digest of what was last sent to it."""
 

@@ -200,6 +200,13 @@ class SqlEffectBox(_Door):
 
         await self._write(all_or_none)
 
+    async def forget_digests(self, lease: Lease) -> int:
+        def all_or_none() -> int:
+            self._ledger.refuse_fenced_out(lease)
+            return self._links.forget_digests(lease.key)
+
+        return await self._write(all_or_none)
+
     async def effects(self, key: str, outcomes: Sequence[Outcome] = (), limit: int | None = None) -> list[Effect]:
         return await self._read(self._effects.select, key, outcomes, limit)
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from syncline.destinations import Deletes
-from syncline.errors import AuthError, DeferredError, LeaseError, PartialError, SynclineError, WriteError
+from syncline.errors import AuthError, DeferredError, LeaseError, PartialError, PlanError, SynclineError, WriteError
 from syncline.events import Event, RetryScheduled, Scope, listening
 from syncline.model import Batch, Checkpoint
 from tests.destinations.api.bench import INTO, KEYED, MATCHED, Bench, rows
@@ -299,3 +299,31 @@ async def test_a_refused_deletion_is_kept_and_does_not_hold_the_pass_up(book: tu
         await writer.write(rows(1), [], Checkpoint(resume={"page": 1}), lease)
         assert (await writer.finish(Checkpoint(cursor=1), lease, complete=True)).deleted == 0
     assert [letter.reason for letter in await bench.letters()] == ["the API answered 409: has open invoices"] * 2
+
+
+async def test_ids_of_one_api_are_not_used_at_another(tmp_path: Path):
+    """A sandbox's ids mean other records in production."""
+    contacts = Contacts()
+    async with serving(contacts) as url:
+        sandbox = Bench(tmp_path, url)
+        await sandbox.write(INTO, rows(1, 2))
+        elsewhere = Bench(tmp_path, "https://crm.example", retry={"attempts": 1})
+        elsewhere.clock.advance(600)
+        with pytest.raises(
+            PlanError, match=r"linked to ids at http://127.0.0.1, and base_url is https://crm.example:443 now"
+        ):
+            await elsewhere.write(INTO, rows(1, age=1))
+        sandbox.clock.advance(1200)
+        (written,) = await sandbox.write(INTO, rows(1, 2))
+        assert written.unchanged == 2
+
+
+async def test_a_stream_that_left_nothing_behind_may_go_elsewhere(tmp_path: Path):
+    contacts = Contacts()
+    async with serving(contacts) as url:
+        with pytest.raises(SynclineError):
+            await Bench(tmp_path, "http://[::1]:9", retry={"attempts": 1}).write(INTO, rows(1))
+        later = Bench(tmp_path, url)
+        later.clock.advance(600)
+        (written,) = await later.write(INTO, rows(1))
+        assert written.written == 1

@@ -13,7 +13,15 @@ import msgspec
 from syncline.cli.door import as_json, redacted_text
 from syncline.cli.files import chosen_streams, opened_file_state
 from syncline.cli.paint import aligned, paint, printable
-from syncline.engine.outbox import Resent, confirm_effects, drop_effects, in_doubt, retry_effects
+from syncline.engine.outbox import (
+    Resent,
+    confirm_effects,
+    drop_effects,
+    forget_sent,
+    in_doubt,
+    move_links,
+    retry_effects,
+)
 from syncline.model import decode_json
 from syncline.spec import Stream
 from syncline.state import Effect
@@ -24,6 +32,7 @@ SHOWN = 8
 
 def main(arguments: argparse.Namespace) -> int:
     acts = {"list": _list, "show": _show, "confirm": _settle, "retry": _retry, "drop": _settle}
+    acts |= {"refresh": _refresh, "moved": _moved}
     return acts[str(arguments.act)](arguments)
 
 
@@ -107,6 +116,31 @@ def _retry(arguments: argparse.Namespace) -> int:
 def _print_resent(result: Resent) -> None:
     name = paint(sys.stdout).bold(result.stream)
     print(f"{name}: {result.confirmed} confirmed, {result.rejected} rejected, {result.in_doubt} still in doubt")
+
+
+def _refresh(arguments: argparse.Namespace) -> int:
+    counts = asyncio.run(_refreshed(arguments))
+    if arguments.json:
+        sys.stdout.write(as_json({"links": counts}))
+    else:
+        for stream, count in counts.items():
+            print(f"{paint(sys.stdout).bold(stream)}: {count:,} records are sent again when they are met")
+        print(f"  syncline run {arguments.file} --full   meets all of them")
+    return 0
+
+
+async def _refreshed(arguments: argparse.Namespace) -> dict[str, int]:
+    async with opened_file_state(Path(arguments.file)) as (integration, state):
+        return await forget_sent(integration, state, chosen_streams(integration, arguments.stream))
+
+
+def _moved(arguments: argparse.Namespace) -> int:
+    streams = asyncio.run(move_links(arguments.file, streams=arguments.stream))
+    if arguments.json:
+        sys.stdout.write(as_json({"streams": streams}))
+    else:
+        print(f"{', '.join(streams)}: the ids are those of base_url from now on")
+    return 0
 
 
 async def _found(arguments: argparse.Namespace, ids: list[str] | None) -> list[tuple[Stream, Effect]]:

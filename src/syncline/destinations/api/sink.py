@@ -10,6 +10,7 @@ from typing import Any
 
 from syncline.databases import Address
 from syncline.destinations.api.answers import Answers
+from syncline.destinations.api.belonging import refuse_strange_ids
 from syncline.destinations.api.courier import Courier
 from syncline.destinations.api.deciding import Decider
 from syncline.destinations.api.dialects import Dialect, GraphQLDialect
@@ -62,6 +63,7 @@ class ApiSink:
             seeing = Seeing(key, deletes, self.state.outbox, note={} if fresh else note_of(checkpoint))
             seeing.guarded = not allow_deletes
             seeing.whole = seeing.going_on or fresh or checkpoint.resume is None
+        await refuse_strange_ids(self.state, lease, self._client.origins.home, self._clock.now())
         writer = self.writer(key, target, primary_key, seeing)
         await writer.begin(lease)
         return writer

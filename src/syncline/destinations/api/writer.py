@@ -41,6 +41,8 @@ class Tally(msgspec.Struct):
 class ApiWriter:
     """Writes the rows of one stream, each record by itself or many in one request."""
 
+    interruptible = True
+
     def __init__(
         self,
         *,

@@ -62,6 +62,8 @@ class FileSink:
 class FileWriter:
     """One stream's way into its files."""
 
+    interruptible = False
+
     def __init__(self, file_pass: FilePass, table: str, state: StateStore, lane: Lane, clock: Clock) -> None:
         self._pass, self._table = file_pass, table
         self._state, self._lane, self._clock = state, lane, clock

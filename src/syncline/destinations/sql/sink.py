@@ -81,6 +81,8 @@ class SqlWriter:
     With a `prefix`, rows are laid aside in tables named so, which take the place of the others in the end.
     """
 
+    interruptible = False
+
     def __init__(
         self,
         lane: Lane,
