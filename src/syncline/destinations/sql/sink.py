@@ -150,7 +150,6 @@ class SqlWriter:
         doubtful += self._gone.doubtful if self._gone else 0
 
         def attempt(put_rows: Callable[[Batch], Put], *, begun: bool = False) -> Done:
-            done.clear()
             now = self._clock.now()
             with self._forgetful(), self._database.transaction(WriteError, begun=begun):
                 changes, deleted = [], 0
@@ -174,7 +173,7 @@ class SqlWriter:
                     deleted=deleted,
                     rejected=refused,
                 )
-                done.append((written, [*changes, *put.changes]))
+                done[:] = [(written, [*changes, *put.changes])]  # what stands if the commit comes through
                 emit(Reached(station="checkpoint written"))
             self._ledger.committed(lease)
             emit(Reached(station="committed"))
@@ -222,7 +221,6 @@ class SqlWriter:
         done: list[Finished] = []
 
         def commit() -> Finished:
-            done.clear()
             now = self._clock.now()
             with self._forgetful(), self._database.transaction(WriteError):
                 if self._prefix:
@@ -231,7 +229,7 @@ class SqlWriter:
                     emit(Reached(station="rows exchanged"))
                 deleted, notice = self._missing(complete, now)
                 self._ledger.commit(lease, with_note(checkpoint, None), now=now, written=deleted)
-                done.append(Finished(deleted=deleted, notice=notice))
+                done[:] = [Finished(deleted=deleted, notice=notice)]
                 emit(Reached(station="pass written"))
             self._ledger.committed(lease)
             emit(Reached(station="pass committed"))
