@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import duckdb
@@ -19,7 +19,7 @@ import duckdb
 from syncline.destinations import Destination, DuckDb, File, Sink, Sql, Target, Writer
 from syncline.model import Batch, Checkpoint, Secret, decode_json
 from syncline.state import Lease, Owner
-from tests.support import s3
+from tests.support import s3, strange
 from tests.support.clock import SimulatedClock
 from tests.support.services import need_mariadb, need_postgresql
 
@@ -38,9 +38,13 @@ class Bench:
         *,
         holds_nul: bool = True,
         execute: Callable[[str], None] | None = None,
+        widens: Literal["anything", "numbers", "nothing"] = "anything",
     ) -> None:
-        """`execute` runs a statement of somebody else's, where the destination is a database."""
-        self.holds_nul, self.execute = holds_nul, execute or _cannot
+        """`execute` runs a statement of somebody else's, where the destination is a database.
+
+        One that cannot widen its columns to hold anything refuses values instead.
+        """
+        self.holds_nul, self.execute, self.widens = holds_nul, execute or _cannot, widens
         self.folder, self.destination, self.read, self.drop = folder, destination, read, drop
         self.clock = SimulatedClock()
 
@@ -65,8 +69,8 @@ def _cannot(statement: str) -> None:
     raise AssertionError(f"this destination has no statements: {statement}")
 
 
-def sqlite_bench(folder: Path) -> Bench:
-    path = folder / "shop.db"
+def sqlite_bench(folder: Path, name: str = "shop.db") -> Bench:
+    path = folder / name
 
     def read(table: str = "orders") -> list[dict[str, Any]]:
         connection = sqlite3.connect(path)
@@ -243,13 +247,49 @@ def mariadb_connection(database: str | None = None) -> Any:
     )
 
 
+def alchemy_sqlite_bench(folder: Path) -> Bench:
+    made = sqlite_bench(folder)
+    made.destination = Sql(url=f"sqlite+pysqlite:///{folder}/shop.db")
+    return made
+
+
+def alchemy_postgresql_bench(folder: Path) -> Bench:
+    made = postgresql_bench(folder)
+    assert isinstance(made.destination, Sql)
+    url = str(made.destination.url).replace("postgresql://", "postgresql+psycopg://", 1)
+    made.destination, made.widens = Sql(url=url), "numbers"
+    return made
+
+
+def alchemy_mariadb_bench(folder: Path) -> Bench:
+    made = mariadb_bench(folder)
+    url = f"{need_mariadb()}/{schema_of(folder)}".replace("mysql://", "mysql+pymysql://", 1)
+    made.destination, made.widens = Sql(url=url), "numbers"
+    return made
+
+
+def strange_bench(folder: Path) -> Bench:
+    """A database that is not known: see tests/support/strange.py."""
+    made = sqlite_bench(folder, "shop")
+    strange.register()
+    made.destination, made.widens = Sql(url=f"strange:///{folder}/shop"), "nothing"
+    return made
+
+
 def schema_of(folder: Path) -> str:
     """A name that no other test uses at the same time, the same in every process that works on the folder."""
     return "syncline_" + hashlib.sha256(str(folder).encode()).hexdigest()[:16]
 
 
-DATABASES = ["sqlite", "duckdb", "postgresql", "mariadb"]
+GENERIC = {
+    "sqlite+pysqlite": alchemy_sqlite_bench,
+    "postgresql+psycopg": alchemy_postgresql_bench,
+    "mysql+pymysql": alchemy_mariadb_bench,
+    "strange": strange_bench,
+}
 MAKERS = {"sqlite": sqlite_bench, "duckdb": duckdb_bench, "postgresql": postgresql_bench, "mariadb": mariadb_bench}
+MAKERS |= GENERIC
+DATABASES = list(MAKERS)
 MAKERS |= {"jsonl": jsonl_bench, "csv": csv_bench, "parquet": parquet_bench, "s3": s3_bench}
 
 

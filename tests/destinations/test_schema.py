@@ -89,6 +89,11 @@ async def test_r27_a_wider_value_widens_its_column_and_loses_nothing(
 ):
     await put(bench, {"id": 1, "v": first})
     written = await put(bench, {"id": 2, "v": second})
+    narrow = bench.widens == "nothing" or (bench.widens == "numbers" and isinstance(first, bool | Decimal | date))
+    if written.rejected and narrow:
+        assert [refused.path for refused in written.rejected] == ["v"]
+        assert (await put(bench, {"id": 1, "v": first})).unchanged == 1
+        return
     assert (written.written, written.rejected) == (1, ())
     assert column(bench, "v") == meant
     again = await put(bench, {"id": 1, "v": first}, {"id": 2, "v": second})
@@ -99,7 +104,8 @@ async def test_r27_an_object_where_text_was_becomes_json(bench: Bench):
     await put(bench, {"id": 1, "v": "text"})
     assert (await put(bench, {"id": 2, "v": {"a": [1, "x"]}})).written == 1
     first, second = (row["v"] for row in sorted(bench.read(), key=lambda row: row["id"]))
-    assert (first, second) in [("text", {"a": [1, "x"]}), ('"text"', '{"a":[1,"x"]}')]
+    told = ("text", {"a": [1, "x"]}), ('"text"', '{"a":[1,"x"]}'), ("text", '{"a":[1,"x"]}')
+    assert (first, second) in (told if bench.widens != "anything" else told[:2])
 
 
 async def test_r27_freeze_stops_and_discard_leaves_out(bench: Bench):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -12,7 +13,7 @@ from syncline.errors import PlanError
 from syncline.model import Secret
 from syncline.model.names import did_you_mean
 
-Kind = Literal["sqlite", "duckdb", "postgresql", "mysql"]
+Kind = Literal["sqlite", "duckdb", "postgresql", "mysql", "sqlalchemy"]
 
 SCHEMES: dict[str, Kind] = {
     "sqlite": "sqlite",
@@ -39,6 +40,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     def open(self) -> Database:
         """Connect; a file that is not there is created. Raises PlanError for a missing driver, LeaseError where another process
         has the file to itself, StateError."""
+        if self.kind == "sqlalchemy":
+            return _generic("alchemy").AlchemyDatabase.open(self.url)  # type: ignore[no-any-return]
         if self.kind == "sqlite":
             from syncline.databases.sqlite import SqliteDatabase  # late: sqlite3 is needed by runs only
 
@@ -66,6 +69,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
             from syncline.databases.duckdb import DuckdbDatabase  # late: as above
 
             return DuckdbDatabase.open_to_read(self._place)
+        if self.kind == "sqlalchemy":
+            return _generic("alchemy").AlchemyDatabase(self.url)  # type: ignore[no-any-return]
         return self.open()
 
     def open_to_look(self) -> Database:
@@ -116,10 +121,34 @@ def parse_address(url: str) -> Address:
         return Address(kind=kind, path=_file(scheme, rest))
     if kind is not None:
         return Address(kind=kind, url=Secret(url))
-    raise PlanError(
-        f"there is no database behind {scheme[:40]!r} URLs",
-        hint=did_you_mean(scheme, SCHEMES),
-    )
+    return _alchemy_address(scheme, rest, Secret(url))
+
+
+def _alchemy_address(scheme: str, rest: str, url: Secret) -> Address:
+    """A scheme that has no way of its own: SQLAlchemy may have a dialect for it."""
+    try:
+        drivers = _generic("drivers")
+    except PlanError as missing:
+        if "+" in scheme:
+            raise
+        raise PlanError(
+            f"there is no database behind {scheme[:40]!r} URLs",
+            hint=f"{did_you_mean(scheme, SCHEMES)}; for databases that SQLAlchemy knows: {missing.hint}",
+        ) from None
+    if drivers.dialect_of(scheme, SCHEMES).name != "sqlite":
+        return Address(kind="sqlalchemy", url=url)
+    path = None if rest.startswith("/file:") else _file(scheme, rest.partition("?")[0])
+    return Address(kind="sqlalchemy", url=url, path=path)
+
+
+def _generic(module: str) -> Any:
+    """A module of the way through SQLAlchemy. Raises PlanError where that is not installed."""
+    try:
+        return import_module(f"syncline.databases.{module}")  # late: an optional extra, and slow to import
+    except ModuleNotFoundError as problem:
+        if (problem.name or "").partition(".")[0] != "sqlalchemy":
+            raise
+        raise PlanError("this URL needs SQLAlchemy", hint="pip install 'syncline[sqlalchemy]'") from None
 
 
 def _file(scheme: str, rest: str) -> Path:

@@ -32,4 +32,10 @@ def tables_of(database: Database) -> Tables:
 
         assert isinstance(database, MysqlDatabase)
         return MysqlTables(database)
+    if database.name == "SQLAlchemy":
+        from syncline.databases.alchemy import AlchemyDatabase
+        from syncline.destinations.sql.alchemy import AlchemyTables
+
+        assert isinstance(database, AlchemyDatabase)
+        return AlchemyTables.of(database)
     raise AssertionError(database.name)
