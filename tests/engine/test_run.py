@@ -71,6 +71,24 @@ async def test_a_run_goes_on_at_the_page_where_the_last_one_failed(tmp_path: Pat
         assert rows(tmp_path, "SELECT last_cursor FROM sync_state") == [("2026-01-01T00:00:10Z",)]
 
 
+async def test_r1_a_run_that_died_behind_its_last_page_does_not_read_everything_again(tmp_path: Path) -> None:
+    shelf = Shelf(books=10)
+
+    def die(scope: events.Scope, event: events.Event) -> None:
+        if isinstance(event, events.Reached) and event.station == "before finish":
+            raise RuntimeError
+
+    async with serving(shelf) as url:
+        file = integration(url, tmp_path, books())
+        with pytest.raises(RuntimeError):
+            await arun(file, listeners=[die])
+        shelf.requests.clear()
+        resumed = await arun(file)
+        assert account(resumed) == (0, 0, 0, 0, 0) and shelf.requests == []
+        assert rows(tmp_path, "SELECT last_cursor FROM sync_state") == [("2026-01-01T00:00:10Z",)]
+        assert account(await arun(file)) == (1, 0, 1, 0, 0)
+
+
 async def test_r24_a_record_that_appears_late_with_an_old_cursor_is_found_by_lookback(tmp_path: Path) -> None:
     shelf = Shelf(books=5)
     by_time = {"cursor": "updated_at", "param": "since", "lookback": "1m"}

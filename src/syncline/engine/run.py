@@ -99,6 +99,7 @@ async def arun(
             report.seconds = clock.monotonic() - began
             events.emit(events.RunFinished(status=report.status, seconds=report.seconds))
             await open_parts.sink.state.runs.finish(report.run_id, report.status, report.to_data(), clock.now())
+            events.emit(events.Reached(station="report stored"))
     return report
 
 
@@ -126,6 +127,7 @@ class _Run:
         events.emit(events.RunStarted(streams=tuple(stream.name for stream in streams)))
         async with self._leases(streams) as leases:
             await self.sink.state.runs.start(self.report.run_id, self.integration.name, self.clock.now())
+            events.emit(events.Reached(station="run noted"))
             for stream in streams:
                 stream_report = StreamReport(name=stream.name)
                 self.report.streams.append(stream_report)
@@ -165,6 +167,7 @@ class _Run:
     async def _release(self, lease: Lease, status: Status, what: str | None) -> None:
         try:
             await self.sink.state.release(lease, status, what)
+            events.emit(events.Reached(station="lease released"))
         except SynclineError:
             # the lease was taken over, or the store is gone: either way nothing of ours is left to release
             return
@@ -199,6 +202,7 @@ class _Run:
             events.emit(events.Noticed(what=f"{lost.what} ({lost.evidence}): the pass begins anew"))
             checkpoint = lost.restart
             writer = await self._begin(stream, lease, checkpoint, fresh=True)
+        events.emit(events.Reached(station="pass begun"))
         await StreamRun(
             batch_rows=self.sink.batch_rows,
             stream=stream,
@@ -237,6 +241,7 @@ class _Run:
                 leases[stream.name] = await state.acquire(
                     key, Owner.current(self.report.run_id), self.clock.now(), LEASE_SECONDS
                 )
+            events.emit(events.Reached(station="lease taken"))
             renewing = asyncio.create_task(self._renew(list(leases.values())))
             try:
                 yield leases

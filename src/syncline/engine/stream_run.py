@@ -15,7 +15,7 @@ from syncline.engine.gathering import Gathered
 from syncline.engine.report import StreamReport
 from syncline.engine.tombstones import Keys, Sifted, Tombstones
 from syncline.errors import PartialError, SynclineError
-from syncline.events import BatchWritten, Noticed, PageRead, StreamStarted, emit
+from syncline.events import BatchWritten, Noticed, PageRead, Reached, StreamStarted, emit
 from syncline.mapping import Mapped, Mapper
 from syncline.model import Checkpoint, Page, Row, Shape, parse_path
 from syncline.sources import Reader, without_validators
@@ -131,6 +131,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
                     gathered.doubtful += 1
                 else:
                     gathered.present.append(key)
+        emit(Reached(station="page mapped"))
 
     def _buried(self, page: Page, sifted: Sifted, mapped: Mapped) -> dict[Row, None]:
         """The keys of what is deleted and does not come again further down on the page."""
@@ -150,6 +151,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
         gathered, self._gathered = self._gathered, None
         if gathered is None:
             return
+        emit(Reached(station="before write"))
         written = await self._undisturbed(
             self.writer.write(
                 gathered.batch,
@@ -162,6 +164,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
                 doubtful=gathered.doubtful,
             )
         )
+        emit(Reached(station="after write"))
         done = gathered.account(written)
         self.report.account = self.report.account + done
         self.report.pages += gathered.pages
@@ -181,7 +184,9 @@ class StreamRun(msgspec.Struct, kw_only=True):
     async def _finish(self, page: Page, *, complete: bool) -> None:
         if self.report.account.rejected:
             page.checkpoint = without_validators(page.checkpoint)  # what was refused is to be met again
+        emit(Reached(station="before finish"))
         finished = await self._undisturbed(self.writer.finish(page.checkpoint, self.lease, complete=complete))
+        emit(Reached(station="after finish"))
         self.report.account.deleted += finished.deleted
         self.report.cursor = page.checkpoint.cursor
         if finished.notice:
@@ -250,6 +255,7 @@ async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> Async
         try:
             async with aclosing(pages):
                 async for page in pages:
+                    emit(Reached(station="page fetched"))
                     await queue.put(page)
             await queue.put(None)
         except Exception as error:

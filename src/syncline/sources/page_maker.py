@@ -87,12 +87,12 @@ class PageMaker:
 
     def last(self) -> Page:
         """The empty page at the end. After a gap the cursor stays, so that the next run reads the same again."""
-        tracker, before = self._tracker, self._checkpoint
+        tracker, before = self._tracking(), self._checkpoint
         if tracker is not None:
             self._tell(tracker)
-        if self._endpoint.incremental is None:
+        if tracker is None:
             final = Checkpoint()
-        elif self._gap is not None or tracker is None:  # nothing was asked: a parent without records
+        elif self._gap is not None:
             final = Checkpoint(cursor=before.cursor, seen=before.seen)
         else:
             final = Checkpoint(cursor=tracker.final(), seen=tracker.seen(complete=True))

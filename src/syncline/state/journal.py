@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from syncline.databases import Database
 from syncline.errors import StateError
+from syncline.events import Reached, emit
 from syncline.model import Rejected, decode_json
 from syncline.state.exact import to_json, to_text
 from syncline.state.records import DeadLetter, RejectStatus, RunRecord
@@ -62,12 +63,15 @@ class DeadLetters:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, key: str, run_id: str, rejected: Iterable[Rejected], now: datetime) -> None:
+    def add(self, key: str, run_id: str, rejected: Sequence[Rejected], now: datetime) -> None:
+        if not rejected:
+            return
         created = self._database.bound_time(now)
         self._database.executemany(
             "INSERT INTO syncline_rejects (stream, run_id, path, reason, record, created) VALUES (?, ?, ?, ?, ?, ?)",
             [(key, run_id, to_text(r.path), to_text(r.reason), to_json(r.record), created) for r in rejected],
         )
+        emit(Reached(station="dead letters written"))
 
     def list(self, key: str | None = None, status: RejectStatus | None = "open", limit: int = 1000) -> list[DeadLetter]:
         """Oldest first; of every stream where `key` is None, in every status where `status` is None."""

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 from syncline.databases import Address, Database, Lane, sqlite_file
 from syncline.databases.patience import PATIENCE, Patience
 from syncline.errors import StateError
+from syncline.events import Reached, emit
 from syncline.model import Checkpoint, Clock, Rejected, SystemClock
 from syncline.state.journal import DeadLetters, Runs
 from syncline.state.ledger import Ledger
@@ -113,7 +114,9 @@ class SqlStateStore(_Door):
                 letters.add(lease.key, lease.owner.run_id, rejected, now)
                 letters.mark(resolved, "retried", attempted=True)
                 Outbox(self._database).pass_by(passed)
+                emit(Reached(station="checkpoint written"))
             self.ledger.committed(lease)
+            emit(Reached(station="committed"))
             return True
 
         def landed() -> bool | None:

@@ -12,6 +12,7 @@ from syncline.destinations.sql.rows import Put, Ready, Refusal, Rows, Unfit
 from syncline.destinations.sql.tables import Tables
 from syncline.destinations.target import Children, SchemaPolicy, Target
 from syncline.errors import PlanError
+from syncline.events import Reached, emit
 from syncline.model import Batch, Row
 
 PARENT = "_parent_"
@@ -138,6 +139,7 @@ class Family:
             for child, split in zip(self.children, splits, strict=True)
         ]
         put = self.rows.put(ready)
+        emit(Reached(station="parents written"))
         for child, split, one in zip(self.children, splits, readies, strict=True):
             if one is not None:
                 put.changes += child.rows.put(one).changes
@@ -177,6 +179,7 @@ class Family:
         self._exclude(own, numbers, excluded)
         if len(excluded) > known:
             raise Again
+        emit(Reached(station="parents written"))
         for child, split, ready in zip(self.children, splits, readies, strict=False):
             if ready is not None:
                 child.rows.put_carefully(ready)

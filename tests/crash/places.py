@@ -1,0 +1,216 @@
+"""Where a stream is written, and how it is read back with nothing but the database's own driver, or with none.
+
+A new destination is one class here, named in `PLACES`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from abc import ABC, abstractmethod
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tests.crash.oracle import Found, Raw
+from tests.support.services import need_postgresql
+
+THINGS, LINES = "things", "things_lines"
+
+
+class Place(ABC):
+    """One life's own: a folder, and a schema or database named after it. `drop` takes away what is outside of the folder."""
+
+    name: ClassVar[str]
+    modes: ClassVar[tuple[str, ...]]
+    stations: ClassVar[tuple[str, ...]] = ("dead letters written", "checkpoint written", "committed")
+    batch: ClassVar[int] = 2_000
+    """Rows that it writes at once; the sources of its lives are a few times as large."""
+    driver: ClassVar[tuple[str, ...]] = ()
+    """Modules that its victims are going to need."""
+    children: ClassVar[bool] = False
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @abstractmethod
+    def destination(self) -> dict[str, Any]:
+        """As the integration file has it."""
+
+    @abstractmethod
+    def found(self) -> Found: ...
+
+    @abstractmethod
+    def state(self) -> Raw | None:
+        """The stream's row of `sync_state`."""
+
+    @classmethod
+    def need(cls) -> None:
+        """Skips where this machine does not have what it takes."""
+
+    def drop(self) -> None:
+        return
+
+
+class SqlPlace(Place):
+    modes = ("upsert", "missing", "append", "replace")
+    stations = (
+        "schema changed",
+        "parents written",
+        "rows written",
+        "dead letters written",
+        "checkpoint written",
+        "committed",
+        "rows exchanged",
+        "pass written",
+        "pass committed",
+    )
+    children = True
+
+    @abstractmethod
+    def query(self, statement: str) -> list[Raw]: ...
+
+    @abstractmethod
+    def tables(self) -> set[str]: ...
+
+    def found(self) -> Found:
+        tables = self.tables()
+
+        def rows(table: str) -> list[Raw]:
+            return self.query(f"SELECT * FROM {table}") if table in tables else []
+
+        return Found(
+            rows=rows(THINGS),
+            lines=rows(LINES),
+            letters=[row["record"] for row in rows("syncline_rejects")],
+            state=self.state(),
+            leftovers=sorted(t for t in tables if t.startswith(("syncline_staging_", "syncline_stage_"))),
+        )
+
+
+    def state(self) -> Raw | None:
+        rows = self.query("SELECT * FROM sync_state") if "sync_state" in self.tables() else []
+        return rows[0] if rows else None
+
+
+class Sqlite(SqlPlace):
+    name = "sqlite"
+    batch = 1_000
+
+    def destination(self) -> dict[str, Any]:
+        return {"kind": "sql", "url": "sqlite:///things.db"}
+
+    def query(self, statement: str) -> list[Raw]:
+        return sqlite_rows(self.folder / "things.db", statement)
+
+    def tables(self) -> set[str]:
+        if not (self.folder / "things.db").exists():
+            return set()
+        return {row["name"] for row in self.query("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+class Postgresql(SqlPlace):
+    name = "postgresql"
+    driver = ("psycopg", "syncline.databases.postgres", "syncline.destinations.sql.postgres")
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.base, self.schema = need_postgresql(), f"syncline_crash_{folder.name}"
+        self._do(f'DROP SCHEMA IF EXISTS "{self.schema}" CASCADE')
+        self._do(f'CREATE SCHEMA "{self.schema}"')
+
+    @classmethod
+    def need(cls) -> None:
+        need_postgresql()
+
+    def destination(self) -> dict[str, Any]:
+        return {"kind": "sql", "url": f"{self.base}?options=-csearch_path%3D{self.schema}"}
+
+    def query(self, statement: str) -> list[Raw]:
+        import psycopg
+
+        url = f"{self.base}?options=-csearch_path%3D{self.schema}"
+        with psycopg.connect(url, row_factory=psycopg.rows.dict_row, autocommit=True) as connection:
+            psycopg.types.json.set_json_loads(lambda text: json.loads(text, parse_float=Decimal), connection)
+            return list(connection.execute(statement))
+
+    def tables(self) -> set[str]:
+        return {row["relname"] for row in self.query(
+            f"SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = '{self.schema}'::regnamespace"
+        )}  # fmt: skip
+
+    def drop(self) -> None:
+        self._do(f'DROP SCHEMA IF EXISTS "{self.schema}" CASCADE')
+
+    def _do(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self.base, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+class Files(Place):
+    """Files in a folder; the state is beside it."""
+
+    modes = ("append", "replace")
+
+    @abstractmethod
+    def read(self, path: Path) -> list[Raw]:
+        """Every row of a visible file; raises where a line or the file is torn."""
+
+    def found(self) -> Found:
+        out = self.folder / "out"
+        visible = [p for p in sorted(out.rglob("*")) if p.is_file() and not p.name.startswith((".", "_"))]
+        return Found(
+            rows=[row for path in visible for row in self.read(path)],
+            lines=None,
+            letters=StateFile(self.folder).letters(),
+            state=self.state(),
+            leftovers=[str(p.relative_to(out)) for p in sorted(out.rglob("*")) if p.name.endswith((".part", ".tmp"))],
+        )
+
+
+    def state(self) -> Raw | None:
+        return StateFile(self.folder).state()
+
+
+class Jsonl(Files):
+    name = "jsonl"
+
+    def destination(self) -> dict[str, Any]:
+        return {"kind": "file", "path": "out"}
+
+    def read(self, path: Path) -> list[Raw]:
+        data = path.read_bytes()
+        assert not data or data.endswith(b"\n"), f"{path} ends in the middle of a line"
+        return [json.loads(line, parse_float=Decimal) for line in data.splitlines()]
+
+
+class StateFile:
+    """The state of a destination that is no database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / ".syncline" / "state.db"
+
+    def letters(self) -> list[str]:
+        return [row["record"] for row in self._rows("syncline_rejects")]
+
+    def state(self) -> Raw | None:
+        rows = self._rows("sync_state")
+        return rows[0] if rows else None
+
+    def _rows(self, table: str) -> list[Raw]:
+        if not self.path.exists():
+            return []
+        named = f"SELECT 1 AS one FROM sqlite_master WHERE name = '{table}'"
+        return sqlite_rows(self.path, f"SELECT * FROM {table}") if sqlite_rows(self.path, named) else []
+
+
+def sqlite_rows(path: Path, statement: str) -> list[Raw]:
+    with closing(sqlite3.connect(path, timeout=30)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(statement)]
+
+
+PLACES: dict[str, type[Place]] = {place.name: place for place in (Sqlite, Postgresql, Jsonl)}
