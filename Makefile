@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 
-.PHONY: help demo test check bench docs format lock clean
+.PHONY: help demo test check crash bench docs format lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,6 +19,14 @@ check: .venv/.dev  ## format, lint, types, walls
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+crash: .venv/.dev  ## kill runs 500 times and compare: SEED=1 KILLS=500, ONLY=sqlite/upsert/3 for one life
+	@$(RUN) tests.crash --seed $(SEED) --kills $(KILLS) --each $(EACH) --only "$(ONLY)"
+
+SEED ?= 1
+KILLS ?= 500
+EACH ?= 9
+ONLY ?=
 
 bench: .venv/.dev  ## the same work for Syncline and its peers, each in an environment of its own
 	$(BIN)/python benchmarks/run.py

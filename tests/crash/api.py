@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from aiohttp import web
 
+from tests.crash.recipient import Recipient
 from tests.crash.world import Version, World, moment
 from tests.support.serving import serving
 
@@ -84,14 +85,17 @@ class Source:
 
 
 class Api:
-    """Every source by its name."""
+    """Every source by its name, and every other API that is written to."""
 
     def __init__(self) -> None:
         self.url = ""
         self.sources: dict[str, Source] = {}
+        self.recipients: dict[str, Recipient] = {}
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        _, name, what = PurePosixPath(request.path).parts
+        _, name, what, *rest = PurePosixPath(request.path).parts
+        if what == "records":
+            return await self.recipients[name].handle(request, (what, *rest))
         body = await self.sources[name].answer(what, dict(request.query))
         return web.Response(text=body, content_type="application/json")
 

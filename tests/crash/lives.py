@@ -18,7 +18,7 @@ from syncline.rehearsal.killing import STATIONS, Kill
 from syncline.rehearsal.victims import Ended, Victims
 from tests.crash.api import Api, Source
 from tests.crash.oracle import LINE, MODES, Oracle, Raw, Verdict
-from tests.crash.places import LINES, PLACES, THINGS, Place
+from tests.crash.places import PLACES, THINGS, Place
 from tests.crash.world import World
 
 PASSES = 3
@@ -92,13 +92,13 @@ class Life:
         kind = PLACES[name.place]
         self.folder = folder / name.slug
         self.folder.mkdir()
-        self.place: Place = kind(self.folder)
+        self.place: Place = kind(self.folder, api)
         self.page = self.random.choice([40, 100, 250])
         records = int(kind.batch * self.random.uniform(1.5, 2.5))
         tombstones = self.mode.deletes == "when"
         self.world = World(f"{name.seed}/{name}", records, tombstones=tombstones)
-        self.soft = self.mode.deletes is not None and self.random.random() < 0.5
-        self.oracle = Oracle(self.mode, self.world, soft=self.soft)
+        self.soft = kind.soft and self.mode.deletes is not None and self.random.random() < 0.5
+        self.oracle = Oracle(self.mode, self.world, soft=self.soft, counted=kind.counted)
         self.source = api.sources[name.slug] = Source(self.world, repeats=self.mode.feed == "changes")
         self.file = self.folder / "things.yaml"
         self.file.write_text(yaml.safe_dump(self._integration(api.url), allow_unicode=True, sort_keys=False))
@@ -108,9 +108,6 @@ class Life:
         pagination: dict[str, Any] = {"kind": "cursor", "next": "next", "param": "cursor", "limit_param": "limit"}
         if mode.feed == "all":
             pagination = {"kind": "offset", "total": "total"}
-        into: dict[str, Any] = {"table": THINGS, "write": mode.write}
-        if self.place.children:
-            into["children"] = {"lines": {"table": LINES}}
         things: dict[str, Any] = {
             "name": THINGS,
             "path": stream,
@@ -129,7 +126,7 @@ class Life:
                 "tags": "tags",
                 "lines": {"source": "lines", "each": {name: name for name in LINE}},
             },
-            "into": into,
+            "into": self.place.into(mode.write),
         }
         if mode.feed == "changes":
             things["incremental"] = {"cursor": "updated_at", "param": "since"}
@@ -176,7 +173,8 @@ class Life:
             self.source.begin_attempt()
             before = await asyncio.to_thread(self.place.state)
             ended = await self._run(kill)
-            self.toll.trail.append(f"{self.name}: {kill or 'left alone'} → {ended.exit_code} {ended.seconds:.2f} s, CPU {ended.cpu:.2f} s")
+            what = f"{self.name}: {kill or 'left alone'}"
+            self.toll.trail.append(f"{what} → {ended.exit_code} {ended.seconds:.2f} s, CPU {ended.cpu:.2f} s")
             if after_kill:
                 self._count_rework()
             stopped = ended.exit_code == 130 and kill is not None and kill.signal == "TERM"
@@ -258,30 +256,36 @@ class Life:
         how: Literal["KILL", "TERM"] = "TERM" if pick.random() < 0.1 else "KILL"
         if pick.random() < 0.2:
             return Kill(after=pick.uniform(0.001, 0.5), signal=how)
-        station = pick.choice(self._stations())
+        station = self._station()
         later = pick.uniform(0.0001, 0.004) if pick.random() < 0.25 and how == "KILL" else 0.0
         return Kill(station=station, count=1 + int(pick.random() * self._often(station)), after=later, signal=how)
 
-    def _stations(self) -> list[str]:
-        """Those that runs of this kind come by."""
-        stations = [*ENGINE, *self.place.stations]
-        if self.mode.write != "replace":
-            stations = [station for station in stations if station != "rows exchanged"]
-        passed = set(self.toll.passed)
-        return [station for station in stations if not passed or station in passed]
+    def _station(self) -> str:
+        """One after another, so that a few lives of a kind come to all of them; but none that such runs do not come by."""
+        order = list(stations_of(self.name.place, self.name.mode))
+        random.Random(f"{self.name.seed}/{self.name.place}/{self.name.mode}").shuffle(order)
+        first = (self.name.number * self.kills + self.toll.runs) % len(order)
+        turned = order[first:] + order[:first]
+        return next((station for station in turned if station in self.toll.passed), turned[0])
 
     def _often(self, station: str) -> int:
         """How often this run is still to come to it, about."""
         left = self.oracle.awaited() - self.source.seen
-        size = {"page": self.page, "batch": self.place.batch}.get(STATIONS[station])
+        size = {"page": self.page, "batch": self.place.batch, "record": 1}.get(STATIONS[station])
         return max(1, left // size) if size else 1
 
 
 def is_complete(before: Raw | None, after: Raw | None) -> bool:
-    """Whether a run that was killed had committed the end of its pass: it held the stream, committed, and left no place to go on."""
+    """Whether a run that was killed had committed the end of its pass: it held the stream, and left no place to go on."""
     if after is None or (before is not None and before["fence"] == after["fence"]):
         return False
     return bool(after["commits"]) and "resume" not in json.loads(after["checkpoint"] or "{}")
+
+
+def stations_of(place: str, mode: str) -> tuple[str, ...]:
+    """Where a run of this kind can be killed."""
+    stations = (*ENGINE, *PLACES[place].stations)
+    return stations if MODES[mode].write == "replace" else tuple(s for s in stations if s != "rows exchanged")
 
 
 ENGINE = (

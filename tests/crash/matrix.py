@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from syncline.rehearsal.victims import warmed_up
 from tests.crash.api import open_api
@@ -19,15 +22,31 @@ Cell = tuple[str, str]
 
 
 def planned(seed: int, kills: int, places: Sequence[str], *, each: int) -> list[tuple[Name, int]]:
-    """Lives of `each` kills, dealt out to every destination and mode in turn."""
-    cells = [(place, mode) for place in places for mode in PLACES[place].modes]
+    """Lives of `each` kills, dealt out to the destinations in turn, and to the modes of each in turn."""
+    cells = []
+    for turn in range(max(len(PLACES[place].modes) for place in places)):
+        for at, place in enumerate(places):
+            modes = PLACES[place].modes
+            if turn < len(modes):
+                cells.append((place, modes[(turn + at) % len(modes)]))
     lives: list[tuple[Name, int]] = []
     while kills > 0:
         number, cell = divmod(len(lives), len(cells))
-        place, mode = cells[cell]
-        lives.append((Name(seed, place, mode, number), min(each, kills)))
+        lives.append((Name(seed, *cells[cell], number), min(each, kills)))
         kills -= each
     return lives
+
+
+def available() -> list[str]:
+    """The destinations that this machine has the servers for; the others are said to be left out."""
+    found = []
+    for name, place in PLACES.items():
+        try:
+            place.need()
+            found.append(name)
+        except pytest.skip.Exception as missing:
+            print(f"LEFT OUT {name}: {missing}", file=sys.stderr)
+    return found
 
 
 async def lived(plan: Sequence[tuple[Name, int]], folder: Path, *, at_once: int = AT_ONCE) -> dict[Cell, Toll]:

@@ -13,7 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tests.crash.api import Api
 from tests.crash.oracle import Found, Raw
+from tests.crash.recipient import Recipient
 from tests.support.services import need_postgresql
 
 THINGS, LINES = "things", "things_lines"
@@ -29,14 +31,19 @@ class Place(ABC):
     """Rows that it writes at once; the sources of its lives are a few times as large."""
     driver: ClassVar[tuple[str, ...]] = ()
     """Modules that its victims are going to need."""
-    children: ClassVar[bool] = False
+    soft: ClassVar[bool] = True
+    """Whether rows can be deleted softly."""
+    counted: ClassVar[bool] = True
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, api: Api) -> None:
+        self.folder, self.api = folder, api
 
     @abstractmethod
     def destination(self) -> dict[str, Any]:
         """As the integration file has it."""
+
+    def into(self, write: str) -> dict[str, Any]:
+        return {"table": THINGS, "write": write}
 
     @abstractmethod
     def found(self) -> Found: ...
@@ -48,8 +55,10 @@ class Place(ABC):
     @classmethod
     def need(cls) -> None:
         """Skips where this machine does not have what it takes."""
+        return
 
     def drop(self) -> None:
+        """Take away what is outside of the folder."""
         return
 
 
@@ -66,7 +75,9 @@ class SqlPlace(Place):
         "pass written",
         "pass committed",
     )
-    children = True
+
+    def into(self, write: str) -> dict[str, Any]:
+        return {**super().into(write), "children": {"lines": {"table": LINES}}}
 
     @abstractmethod
     def query(self, statement: str) -> list[Raw]: ...
@@ -87,7 +98,6 @@ class SqlPlace(Place):
             state=self.state(),
             leftovers=sorted(t for t in tables if t.startswith(("syncline_staging_", "syncline_stage_"))),
         )
-
 
     def state(self) -> Raw | None:
         rows = self.query("SELECT * FROM sync_state") if "sync_state" in self.tables() else []
@@ -114,8 +124,8 @@ class Postgresql(SqlPlace):
     name = "postgresql"
     driver = ("psycopg", "syncline.databases.postgres", "syncline.destinations.sql.postgres")
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, api: Api) -> None:
+        super().__init__(folder, api)
         self.base, self.schema = need_postgresql(), f"syncline_crash_{folder.name}"
         self._do(f'DROP SCHEMA IF EXISTS "{self.schema}" CASCADE')
         self._do(f'CREATE SCHEMA "{self.schema}"')
@@ -170,7 +180,6 @@ class Files(Place):
             leftovers=[str(p.relative_to(out)) for p in sorted(out.rglob("*")) if p.name.endswith((".part", ".tmp"))],
         )
 
-
     def state(self) -> Raw | None:
         return StateFile(self.folder).state()
 
@@ -213,4 +222,74 @@ def sqlite_rows(path: Path, statement: str) -> list[Raw]:
         return [dict(row) for row in connection.execute(statement)]
 
 
-PLACES: dict[str, type[Place]] = {place.name: place for place in (Sqlite, Postgresql, Jsonl)}
+class OtherApi(Place):
+    """Another API, which knows idempotency keys."""
+
+    name = "api"
+    modes = ("upsert", "missing", "append")
+    stations = (
+        "outbox stored",
+        "request sent",
+        "answer received",
+        "outcome stored",
+        "dead letters written",
+        "checkpoint written",
+        "committed",
+        "checkpoint committed",
+    )
+    batch = 100
+    driver = ("syncline.destinations.api.sink",)
+    soft = False
+    counted = False  # what a killed run had sent is found to be there, and is no write of the next one
+    idempotent: ClassVar[bool] = True
+
+    def __init__(self, folder: Path, api: Api) -> None:
+        super().__init__(folder, api)
+        self.recipient = Recipient(folder.name, idempotent=self.idempotent, drops=0.03)
+        api.recipients[folder.name] = self.recipient
+
+    def destination(self) -> dict[str, Any]:
+        return {
+            "kind": "rest",
+            "base_url": f"{self.api.url}/{self.folder.name}",
+            "retry": {"base": "10ms", "budget": "100%"},
+        }
+
+    def into(self, write: str) -> dict[str, Any]:
+        into = {"write": write, "create": "POST /records", "id": "key"}
+        return {**into, **self._safety(), **({} if write == "append" else {
+            "update": "PATCH /records/{id}",
+            "delete": "DELETE /records/{id}",
+        })}  # fmt: skip
+
+    def _safety(self) -> dict[str, Any]:
+        return {"idempotency_header": "Idempotency-Key"}
+
+    def found(self) -> Found:
+        return Found(
+            rows=list(self.recipient.records.values()),
+            lines=None,
+            letters=StateFile(self.folder).letters(),
+            state=self.state(),
+            doubled=[effect for effect, count in self.recipient.effects.items() if count > 1],
+        )
+
+    def state(self) -> Raw | None:
+        return StateFile(self.folder).state()
+
+    def drop(self) -> None:
+        del self.api.recipients[self.folder.name]
+
+
+class SearchableApi(OtherApi):
+    """Another API, which knows no idempotency: what is there is looked up before anything is sent again."""
+
+    name = "api-lookup"
+    modes = ("upsert",)
+    idempotent = False
+
+    def _safety(self) -> dict[str, Any]:
+        return {"match": "id", "lookup": "GET /records?external={id}"}
+
+
+PLACES: dict[str, type[Place]] = {place.name: place for place in (Sqlite, Postgresql, Jsonl, OtherApi, SearchableApi)}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from syncline.events import Event, Reached, Scope
 
-Often = Literal["run", "pass", "batch", "page", "sometimes"]
-"""How often a station is come to: once a run, once a pass, with every batch or page, or only where there is a reason."""
+Often = Literal["run", "pass", "batch", "page", "record", "sometimes"]
+"""How often a station is come to: once a run, once a pass, with every batch, page or record, or only where there is a reason."""
 
 STATIONS: dict[str, Often] = {
     "lease taken": "run",
@@ -37,6 +38,12 @@ STATIONS: dict[str, Often] = {
     "rows exchanged": "pass",
     "pass written": "pass",
     "pass committed": "pass",
+    # other APIs
+    "outbox stored": "batch",
+    "request sent": "record",
+    "answer received": "record",
+    "outcome stored": "record",
+    "checkpoint committed": "batch",
 }
 """Every station that our own parts announce."""
 
@@ -57,26 +64,27 @@ class Kill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         later = f" +{self.after * 1000:.1f} ms" if self.after else ""
         return f"{self.signal} at {where}{later}"
 
-    def strike(self) -> None:
-        """Now, or in `after` seconds. The process must be one that waits for SIGALRM and SIGTERM where TERM is meant."""
-        if self.after:
-            # the default action of SIGALRM ends a process within the kernel, as SIGKILL does: no line of Python runs any more
-            signal.setitimer(signal.ITIMER_REAL, self.after)
-        else:
-            os.kill(os.getpid(), signal.SIGKILL if self.signal == "KILL" else signal.SIGTERM)
+
+def strike(kill: Kill) -> None:
+    """End this process, now or in `after` seconds. Where TERM is meant it has to wait for SIGALRM as for SIGTERM."""
+    if kill.after:
+        # the default action of SIGALRM ends a process within the kernel, as SIGKILL does: no line of Python runs any more
+        signal.setitimer(signal.ITIMER_REAL, kill.after)
+    else:
+        os.kill(os.getpid(), signal.SIGKILL if kill.signal == "KILL" else signal.SIGTERM)
 
 
 class Killing:
     """Listens to a run and ends this process where it is to be ended."""
 
-    def __init__(self, kill: Kill) -> None:
-        self._kill, self._left = kill, kill.count
+    def __init__(self, kill: Kill, strike: Callable[[Kill], None] = strike) -> None:
+        self._kill, self._left, self._strike = kill, kill.count, strike
 
     def __call__(self, scope: Scope, event: Event) -> None:
         if isinstance(event, Reached) and event.station == self._kill.station:
             self._left -= 1
             if self._left == 0:
-                self._kill.strike()
+                self._strike(self._kill)
 
 
 class Passing:

@@ -24,7 +24,7 @@ import msgspec
 
 from syncline.engine import arun
 from syncline.errors import SynclineError
-from syncline.rehearsal.killing import Kill, Killing, Passing
+from syncline.rehearsal.killing import Kill, Killing, Passing, strike
 
 CRASHED = 70
 """Exit code of a victim that met an error of Python's own; EX_SOFTWARE of sysexits.h."""
@@ -282,7 +282,7 @@ async def _run(order: Order) -> Outcome:
     if kill is not None and kill.signal == "TERM":
         asyncio.get_running_loop().add_signal_handler(signal.SIGALRM, stop.set)
     if kill is not None and kill.station is None:
-        kill.strike()
+        strike(kill)
     outcome = Outcome(exit_code=0)
     try:
         report = await arun(

@@ -1,0 +1,72 @@
+"""The short form of the crash matrix; the long one is `make crash SEED=… KILLS=…`."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from syncline.events import Event, Reached, Scope
+from syncline.rehearsal.killing import STATIONS, Kill, Killing, Passing
+from syncline.rehearsal.victims import warmed_up
+from tests.crash.lives import ENGINE, Name, Toll
+from tests.crash.matrix import available, lived, planned, table
+from tests.crash.places import PLACES
+
+SEED, KILLS, EACH = 20261126, 50, 3
+
+
+@pytest.mark.slow
+async def test_r1_r2_r4_r6_r7_r22_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    tolls = await lived(planned(SEED, KILLS, available(), each=EACH), tmp_path)
+    total = Toll()
+    for toll in tolls.values():
+        total.add(toll)
+    print(table(tolls))
+    assert not total.faults, "\n".join(
+        [*total.faults, *total.trail, f"again: make crash SEED={SEED} EACH={EACH} ONLY=…"]
+    )
+    assert total.kills + total.stops >= KILLS * 0.9
+    assert total.lost == total.duplicate == 0
+
+
+def test_a_plan_comes_to_every_destination_and_in_the_end_to_every_mode() -> None:
+    places = list(PLACES)
+    short = planned(1, 3 * len(places), places, each=3)
+    assert [name.place for name, _ in short] == places
+    cells = {(place, mode) for place in places for mode in PLACES[place].modes}
+    long = planned(1, 9 * len(cells) * 2, places, each=9)
+    assert {(name.place, name.mode) for name, _ in long} == cells
+    assert {name.number for name, _ in long} == {0, 1}
+    assert planned(1, 500, places, each=9) == planned(1, 500, places, each=9)
+
+
+def test_every_station_is_known_and_some_destination_is_killed_at_it() -> None:
+    assert {*ENGINE, *itertools.chain(*(place.stations for place in PLACES.values()))} == set(STATIONS)
+
+
+def test_a_kill_comes_the_nth_time_that_its_station_is_reached() -> None:
+    struck: list[int] = []
+    killing, passing = (
+        Killing(Kill(station="committed", count=2), strike=lambda kill: struck.append(kill.count)),
+        Passing(),
+    )
+    events: list[Event] = [Reached(station="committed"), Reached(station="rows written"), Reached(station="committed")]
+    for event in events * 2:
+        killing(Scope(), event)
+        passing(Scope(), event)
+    assert struck == [2]
+    assert passing.stations == {"committed": 4, "rows written": 2}
+
+
+@pytest.mark.slow
+async def test_a_victim_that_cannot_even_begin_says_why(tmp_path: Path) -> None:
+    async with warmed_up() as victims:
+        ended = await victims.run(tmp_path / "not-there.yaml")
+    assert ended.exit_code == 2 and ended.outcome is not None and ended.outcome.error is not None
+    assert not ended.killed
+
+
+def test_names_of_lives_are_unambiguous() -> None:
+    assert str(Name(1, "sqlite", "append", 3)) == "sqlite/append/3"
