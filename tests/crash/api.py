@@ -15,6 +15,13 @@ from tests.crash.world import Version, World, moment
 from tests.support.serving import serving
 
 
+class Gate:
+    """Stops every page but the first until it is opened; `reached` once somebody stands there."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+
+
 class Source:
     """One world behind `/{name}/changes` (by cursor, oldest change first) and `/{name}/all` (by offset, with a total).
 
@@ -24,8 +31,7 @@ class Source:
     def __init__(self, world: World, *, repeats: bool) -> None:
         self.world, self.repeats = world, repeats
         self.again = self.served = 0
-        self.gate: asyncio.Event | None = None
-        """Where it is there and not set, every page after the first waits for it."""
+        self.gate: Gate | None = None
         self._before: set[int] = set()
         self._now: set[int] = set()
         self._sorted: tuple[int, list[Version]] = (0, [])
@@ -47,7 +53,8 @@ class Source:
     async def answer(self, what: str, query: dict[str, str]) -> str:
         limit = int(query["limit"])
         if self.gate is not None and (query.get("cursor") or query.get("offset", "0") != "0"):
-            await self.gate.wait()
+            self.gate.reached.set()
+            await self.gate.opened.wait()
         return self._changes(query, limit) if what == "changes" else self._all(int(query["offset"]), limit)
 
     def _changes(self, query: dict[str, str], limit: int) -> str:

@@ -57,6 +57,10 @@ class Place(ABC):
         """Skips where this machine does not have what it takes."""
         return
 
+    @abstractmethod
+    def expire(self) -> None:
+        """Let the lease on the stream be over, as if a minute had passed."""
+
     def drop(self) -> None:
         """Take away what is outside of the folder."""
         return
@@ -83,6 +87,9 @@ class SqlPlace(Place):
     def query(self, statement: str) -> list[Raw]: ...
 
     @abstractmethod
+    def change(self, statement: str) -> None: ...
+
+    @abstractmethod
     def tables(self) -> set[str]: ...
 
     def found(self) -> Found:
@@ -103,6 +110,9 @@ class SqlPlace(Place):
         rows = self.query("SELECT * FROM sync_state") if "sync_state" in self.tables() else []
         return rows[0] if rows else None
 
+    def expire(self) -> None:
+        self.change("UPDATE sync_state SET lease_until = '2024-01-01T00:00:00+00:00'")
+
 
 class Sqlite(SqlPlace):
     name = "sqlite"
@@ -113,6 +123,9 @@ class Sqlite(SqlPlace):
 
     def query(self, statement: str) -> list[Raw]:
         return sqlite_rows(self.folder / "things.db", statement)
+
+    def change(self, statement: str) -> None:
+        sqlite_rows(self.folder / "things.db", statement)
 
     def tables(self) -> set[str]:
         if not (self.folder / "things.db").exists():
@@ -153,6 +166,9 @@ class Postgresql(SqlPlace):
     def drop(self) -> None:
         self._do(f'DROP SCHEMA IF EXISTS "{self.schema}" CASCADE')
 
+    def change(self, statement: str) -> None:
+        self._do(f'SET search_path = "{self.schema}"; {statement}')
+
     def _do(self, statement: str) -> None:
         import psycopg
 
@@ -183,6 +199,9 @@ class Files(Place):
     def state(self) -> Raw | None:
         return StateFile(self.folder).state()
 
+    def expire(self) -> None:
+        StateFile(self.folder).expire()
+
 
 class Jsonl(Files):
     name = "jsonl"
@@ -209,6 +228,9 @@ class StateFile:
         rows = self._rows("sync_state")
         return rows[0] if rows else None
 
+    def expire(self) -> None:
+        sqlite_rows(self.path, "UPDATE sync_state SET lease_until = '2024-01-01T00:00:00+00:00'")
+
     def _rows(self, table: str) -> list[Raw]:
         if not self.path.exists():
             return []
@@ -219,7 +241,9 @@ class StateFile:
 def sqlite_rows(path: Path, statement: str) -> list[Raw]:
     with closing(sqlite3.connect(path, timeout=30)) as connection:
         connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(statement)]
+        rows = [dict(row) for row in connection.execute(statement)]
+        connection.commit()
+        return rows
 
 
 class OtherApi(Place):
@@ -276,6 +300,9 @@ class OtherApi(Place):
 
     def state(self) -> Raw | None:
         return StateFile(self.folder).state()
+
+    def expire(self) -> None:
+        StateFile(self.folder).expire()
 
     def drop(self) -> None:
         del self.api.recipients[self.folder.name]
