@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,8 @@ from tests.crash.world import World
 PASSES = 3
 AHEAD = 5
 """Pages that may be on their way when a run dies: one being asked for, one waiting to wait, two waiting, one in hand."""
+SOMETIMES = 12
+"""How often a first run comes to what is done where there is a reason, about."""
 LONGEST = 60.0
 """Seconds that a run may take, on a machine with much else to do."""
 
@@ -81,20 +84,32 @@ class Toll:
 
 
 class Life:
-    """`kills` are how many it is to meet (SIGTERM counts as well): half of them in the first pass, which has the most to do."""
+    """`kills` are how many it is to meet (SIGTERM counts as well), half of them in the first pass, which has the most to do; or
+    which ones, one after another.
+    """
 
-    def __init__(self, name: Name, kills: int, victims: Victims, api: Api, folder: Path) -> None:
+    def __init__(
+        self,
+        name: Name,
+        kills: int | Sequence[Kill],
+        victims: Victims,
+        api: Api,
+        folder: Path,
+        *,
+        records: int | None = None,
+    ) -> None:
         self.name, self.victims = name, victims
         self.toll = Toll()
         self.random = random.Random(f"{name.seed}/{name}")
-        self.kills, self.stirred = kills, False
+        self.kills, self.stirred = kills if isinstance(kills, int) else len(kills), False
+        self._told = None if isinstance(kills, int) else list(kills)
         self.mode = MODES[name.mode]
         kind = PLACES[name.place]
         self.folder = folder / name.slug
         self.folder.mkdir()
         self.place: Place = kind(self.folder, api)
         self.page = self.random.choice([40, 100, 250])
-        records = int(kind.batch * self.random.uniform(1.5, 2.5))
+        records = records or int(kind.batch * self.random.uniform(1.5, 2.5))
         tombstones = self.mode.deletes == "when"
         self.world = World(f"{name.seed}/{name}", records, tombstones=tombstones)
         self.soft = kind.soft and self.mode.deletes is not None and self.random.random() < 0.5
@@ -150,7 +165,7 @@ class Life:
             while not self.toll.faults and (passes < PASSES or (self._left and passes < PASSES + self.kills)):
                 if passes:
                     self.world.move_on()
-                await self._pass(-(-self._left // 2))
+                await self._pass(-(-self._left // 2) if self._told is None else self._left)
                 passes += 1
         finally:
             self.toll.seconds = asyncio.get_running_loop().time() - began
@@ -251,6 +266,8 @@ class Life:
     # Choosing
 
     def _choose(self) -> Kill:
+        if self._told is not None:
+            return self._told[self.kills - self._left]
         # drawn afresh for every run, so that one that went another way changes nothing for those behind it
         pick = random.Random(f"{self.name.seed}/{self.name}/{self.toll.runs}")
         how: Literal["KILL", "TERM"] = "TERM" if pick.random() < 0.1 else "KILL"
@@ -270,6 +287,8 @@ class Life:
 
     def _often(self, station: str) -> int:
         """How often this run is still to come to it, about."""
+        if STATIONS[station] == "sometimes":
+            return SOMETIMES
         left = self.oracle.awaited() - self.source.seen
         size = {"page": self.page, "batch": self.place.batch, "record": 1}.get(STATIONS[station])
         return max(1, left // size) if size else 1

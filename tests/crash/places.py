@@ -12,11 +12,12 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from tests.crash.api import Api
 from tests.crash.oracle import Found, Raw
 from tests.crash.recipient import Recipient
-from tests.support.services import need_postgresql
+from tests.support.services import need_mariadb, need_postgresql
 
 THINGS, LINES = "things", "things_lines"
 
@@ -69,6 +70,7 @@ class Place(ABC):
 class SqlPlace(Place):
     modes = ("upsert", "missing", "append", "replace")
     stations = (
+        "before schema change",
         "schema changed",
         "parents written",
         "rows written",
@@ -174,6 +176,48 @@ class Postgresql(SqlPlace):
 
         with psycopg.connect(self.base, autocommit=True) as connection:
             connection.execute(statement)
+
+
+class Mariadb(SqlPlace):
+    name = "mariadb"
+    driver = ("pymysql", "pymysql.cursors", "syncline.databases.mysql", "syncline.destinations.sql.mysql")
+
+    def __init__(self, folder: Path, api: Api) -> None:
+        super().__init__(folder, api)
+        self.base, self.database = need_mariadb(), f"syncline_crash_{folder.name}"
+        self._do(f"DROP DATABASE IF EXISTS `{self.database}`", database=None)
+        self._do(f"CREATE DATABASE `{self.database}`", database=None)
+
+    @classmethod
+    def need(cls) -> None:
+        need_mariadb()
+
+    def destination(self) -> dict[str, Any]:
+        return {"kind": "sql", "url": f"{self.base}/{self.database}"}
+
+    def query(self, statement: str) -> list[Raw]:
+        return self._do(statement, database=self.database)
+
+    def change(self, statement: str) -> None:
+        self._do(statement.replace("+00:00", ""), database=self.database)
+
+    def tables(self) -> set[str]:
+        return {name for row in self.query("SHOW TABLES") for name in row.values()}
+
+    def drop(self) -> None:
+        self._do(f"DROP DATABASE IF EXISTS `{self.database}`", database=None)
+
+    def _do(self, statement: str, *, database: str | None) -> list[Raw]:
+        import pymysql.cursors
+
+        parts = urlsplit(self.base)
+        with closing(pymysql.connect(
+            host=parts.hostname, port=parts.port or 3306, user=parts.username or "root", password=parts.password or "",
+            database=database, charset="utf8mb4", autocommit=True, cursorclass=pymysql.cursors.DictCursor,
+        )) as connection:  # fmt: skip
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            return list(cursor.fetchall())
 
 
 class Files(Place):
@@ -319,4 +363,6 @@ class SearchableApi(OtherApi):
         return {"match": "id", "lookup": "GET /records?external={id}"}
 
 
-PLACES: dict[str, type[Place]] = {place.name: place for place in (Sqlite, Postgresql, Jsonl, OtherApi, SearchableApi)}
+PLACES: dict[str, type[Place]] = {
+    place.name: place for place in (Sqlite, Postgresql, Mariadb, Jsonl, OtherApi, SearchableApi)
+}

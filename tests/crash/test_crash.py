@@ -10,7 +10,8 @@ import pytest
 from syncline.events import Event, Reached, Scope
 from syncline.rehearsal.killing import STATIONS, Kill, Killing, Passing
 from syncline.rehearsal.victims import warmed_up
-from tests.crash.lives import ENGINE, Name, Toll
+from tests.crash.api import open_api
+from tests.crash.lives import ENGINE, Life, Name, Toll
 from tests.crash.matrix import available, lived, planned, table
 from tests.crash.places import PLACES
 
@@ -29,6 +30,20 @@ async def test_r1_r2_r4_r6_r7_r22_fifty_kills_lose_nothing_and_double_nothing(tm
     )
     assert total.kills + total.stops >= KILLS * 0.9
     assert total.lost == total.duplicate == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["upsert", "replace"])
+async def test_r1_killed_before_and_behind_every_change_of_the_schema(tmp_path: Path, mode: str) -> None:
+    """Where each of them commits by itself, so that none is met twice: those of the state, the table, its children, the staging
+    tables of a replacing pass, and what is thrown away behind it."""
+    PLACES["mariadb"].need()
+    kills = [Kill(station=station) for _ in range(16) for station in ("before schema change", "schema changed")]
+    async with open_api() as api, warmed_up("tests.crash.warm", *PLACES["mariadb"].driver) as victims:
+        life = Life(Name(SEED, "mariadb", mode, 0), kills, victims, api, tmp_path, records=60)
+        toll = await life.live()
+    assert not toll.faults, "\n".join([*toll.faults, *toll.trail])
+    assert toll.kills >= 2 * 12
 
 
 def test_a_plan_comes_to_every_destination_and_in_the_end_to_every_mode() -> None:

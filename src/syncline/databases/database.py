@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol
 
 from syncline.errors import StateError, SynclineError
+from syncline.events import Reached, emit
 
 Word = Literal["key", "short", "text", "time", "integer", "serial"]
 """Kinds of columns that our own tables have. `key` is text of up to 100 characters, `short` of up to 20, `serial` a number that the
@@ -71,6 +72,11 @@ class Database(ABC):
 
         Where it cannot, everything before it in the transaction is committed: say it first. A new transaction is begun then.
         """
+        emit(Reached(station="before schema change"))
+        self._define(statement)
+        emit(Reached(station="schema changed"))
+
+    def _define(self, statement: str) -> None:
         self.execute(statement)
 
     def define_index(self, name: str, table: str, columns: Sequence[str]) -> None:

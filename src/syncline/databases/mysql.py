@@ -172,7 +172,7 @@ class MysqlDatabase(Database):
         )
         return found.fetchone() is not None
 
-    def define(self, statement: str) -> None:
+    def _define(self, statement: str) -> None:
         self.execute(statement)
         self.begin()
 

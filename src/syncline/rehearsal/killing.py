@@ -32,6 +32,7 @@ STATIONS: dict[str, Often] = {
     "checkpoint written": "batch",
     "committed": "batch",
     # databases
+    "before schema change": "sometimes",
     "schema changed": "sometimes",
     "parents written": "batch",
     "rows written": "batch",

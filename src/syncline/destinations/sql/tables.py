@@ -13,7 +13,6 @@ from syncline.destinations.sql.identifiers import MAX_IDENTIFIER, fault_of, fold
 from syncline.destinations.sql.table import Change, Column, Table
 from syncline.destinations.values import Convert, Logical, join, misfit, restore, spell, within
 from syncline.errors import PlanError
-from syncline.events import Reached, emit
 from syncline.model import Row
 
 Check = Callable[[Sequence[Any]], bool]
@@ -108,7 +107,6 @@ class Tables(ABC):
                 self.database.define(change.statement)
             else:
                 change.apply()
-            emit(Reached(station="schema changed"))
         return [change.statement for change in changes]
 
     def laid_aside(self, name: str, like: Table, key: tuple[str, ...]) -> list[Change]:
