@@ -186,6 +186,7 @@ class DuckdbDatabase(Database):
     def reopen(self) -> None:
         self.connection.close()
         self.connection = self._connect()
+        self.session += 1
 
     def close(self) -> None:
         self.connection.close()

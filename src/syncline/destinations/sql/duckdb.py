@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from syncline.databases.duckdb import DuckdbDatabase
 from syncline.destinations.sql import duckdb_types as types
-from syncline.destinations.sql.digits import digits_of
 from syncline.destinations.sql.duckdb_rows import Append, Source, Upsert
 from syncline.destinations.sql.identifiers import fold, quoted
 from syncline.destinations.sql.table import Change, Column, Table
@@ -34,6 +33,7 @@ INDEXES = (
 MADE_BY = "made by Syncline"
 REBUILT = "syncline_rebuild"
 KEY_INDEX = "syncline_key_"
+NUMBERS = ("integer", "float", "decimal")
 
 
 class DuckdbTables(Tables):
@@ -44,7 +44,6 @@ class DuckdbTables(Tables):
     def __init__(self, database: DuckdbDatabase) -> None:
         super().__init__(database)
         self._duckdb = database
-        self._changed = 0
         self._done: list[Callable[[], Any]] = []
         self._done_in = 0
         """What was done in the transaction of that number, to be done again where it has to be begun anew."""
@@ -74,16 +73,13 @@ class DuckdbTables(Tables):
         table.ours = found[0] == MADE_BY and not changed
         return table
 
-    def version(self) -> object:
-        return self._changed
-
     def column(self, name: str, logical: Logical, *, key: bool = False) -> Column:
         if logical == "decimal":
             return types.decimal_column(name, 0)
         return Column(name, types.DECLARED[logical], logical)
 
     def first(self, name: str, needed: Logical, values: Sequence[Any], *, key: bool) -> Column:
-        return types.decimal_for(name, values) if needed == "decimal" else self.column(name, needed)
+        return types.number_column(name, needed, values) if needed in NUMBERS else self.column(name, needed)
 
     def within(self, have: Column, needed: Logical, values: Sequence[Any]) -> bool:
         if have.lossy and needed != "unknown":
@@ -95,9 +91,8 @@ class DuckdbTables(Tables):
         logical = join(have.logical, needed)
         if logical is None or (have.lossy and needed != "unknown"):
             return None
-        if logical == "decimal" and needed != "unknown" and (have.logical != "decimal" or types.is_plain(have)):
-            wanted = types.decimal_for(have.name, values, have)
-            return have if have.logical == "decimal" and wanted.fits == have.fits else wanted
+        if logical in NUMBERS and needed != "unknown" and types.is_plain(have):
+            return types.number_column(have.name, logical, values, have)
         return have if logical == have.logical else self.column(have.name, logical)
 
     # Growth
@@ -111,8 +106,8 @@ class DuckdbTables(Tables):
             before = table.columns.get(fold(column.name))
             if before is None:
                 changes.append(Change(f"ALTER TABLE {shown} ADD COLUMN {_definition(column)}"))
-            elif before.declared != column.declared:
-                wider[fold(column.name)] = self._with_room(table, before, column)
+            elif before.declared != (made := self._with_room(table, before, column)).declared:
+                wider[fold(column.name)] = made
         if wider:
             copied = self._must_be_copied(table, wider)
             for number, (folded, column) in enumerate(wider.items()):
@@ -125,7 +120,6 @@ class DuckdbTables(Tables):
 
     def apply(self, changes: Sequence[Change]) -> list[str]:
         if changes:
-            self._changed += 1
             self._remember(lambda: super(DuckdbTables, self).apply(changes))
         return super().apply(changes)
 
@@ -142,8 +136,8 @@ class DuckdbTables(Tables):
         return Change(statement, create)
 
     def _with_room(self, table: Table, before: Column, column: Column) -> Column:
-        """The decimal column with room for what is stored already; text where there is none."""
-        if column.logical != "decimal" or column.fits is None:
+        """The decimal column with room for what is stored as well; text where there is none."""
+        if column.logical != "decimal" or before.declared == column.declared:
             return column
         name, shown = self.quoted(before.name), self.quoted(table.name)
         if before.logical == "float":
@@ -154,11 +148,7 @@ class DuckdbTables(Tables):
         else:
             found = self.database.execute(f"SELECT max({name}), min({name}) FROM {shown}").fetchone()  # noqa: S608
             stored = [value for value in found if value is not None]
-        whole = max((digits_of(value)[0] for value in stored), default=0)
-        scale = max([column.fits[1], *(digits_of(value)[1] for value in stored if before.logical == "float")])
-        if whole + scale > types.DIGITS:
-            return self.column(column.name, "text")
-        return types.decimal_column(column.name, scale)
+        return types.number_column(column.name, "decimal", stored, column)
 
     def _must_be_copied(self, table: Table, wider: Mapping[str, Column]) -> bool:
         """Whether a column of the key or an index stands in the way of changing a type."""
@@ -322,39 +312,32 @@ class DuckdbTables(Tables):
         self._done.append(step)
 
     def delete(self, table: Table, key: Sequence[str], keys: Sequence[Row]) -> int:
-        if not keys:
-            return 0
         columns = self._columns(table, key)
-        statement = f"DELETE FROM {self.quoted(table.name)} USING ({{rows}}) AS syncline_rows WHERE {self._same(table, columns)}"  # noqa: S608
-        return int(Source(self._duckdb, columns).execute(statement, keys).rowcount)
+        before = f"DELETE FROM {self.quoted(table.name)} USING ("  # noqa: S608 – quoted, here and below
+        after = f") AS syncline_rows WHERE {self._same(table, columns)}"
+        return int(Source(self._duckdb, columns).execute(before, keys, after).rowcount) if keys else 0
 
     def trim(self, table: Table, parent: Sequence[str], order: str, lengths: Sequence[Row]) -> None:
         columns = self._columns(table, [*parent, order])
-        place = f"{self.quoted(table.name)}.{self.quoted(columns[-1].name)}"
-        statement = (
-            f"DELETE FROM {self.quoted(table.name)} USING ({{rows}}) AS syncline_rows"  # noqa: S608 – quoted
-            f" WHERE {self._same(table, columns[:-1])} AND {place} >= syncline_rows.c{len(parent)}"
-        )
-        Source(self._duckdb, columns).execute(statement, [self._bound(columns, row) for row in lengths])
+        before = f"DELETE FROM {self.quoted(table.name)} USING ("  # noqa: S608
+        place = f"{self.quoted(table.name)}.{self.quoted(columns[-1].name)} >= syncline_rows.c{len(parent)}"
+        after = f") AS syncline_rows WHERE {self._same(table, columns[:-1])} AND {place}"
+        Source(self._duckdb, columns).execute(before, [self._bound(columns, row) for row in lengths], after)
 
     def mark(self, table: Table, key: Sequence[str], keys: Sequence[Row], column: str, now: datetime) -> int:
-        columns = self._columns(table, key)
-        statement = (
-            f"UPDATE {self.quoted(table.name)} SET {self.quoted(column)} = ? FROM ({{rows}}) AS syncline_rows"  # noqa: S608
-            f" WHERE {self._same(table, columns)} AND {self.quoted(table.name)}.{self.quoted(column)} IS NULL"
-        )
-        moment = self._moment(table, column, now)
-        return int(Source(self._duckdb, columns).execute(statement, keys, (moment,)).rowcount)
+        columns, marked = self._columns(table, key), self.quoted(column)
+        before = f"UPDATE {self.quoted(table.name)} SET {marked} = ? FROM ("  # noqa: S608
+        unmarked = f"{self.quoted(table.name)}.{marked} IS NULL"
+        after = f") AS syncline_rows WHERE {self._same(table, columns)} AND {unmarked}"
+        values = (self._moment(table, column, now),)
+        return int(Source(self._duckdb, columns).execute(before, keys, after, values).rowcount) if keys else 0
 
     def fetch(self, table: Table, names: Sequence[str], key: Sequence[str], keys: Sequence[Row]) -> list[Row]:
-        if not keys:
-            return []
         columns = self._columns(table, key)
-        statement = (
-            f"SELECT {self.listed(names)} FROM {self.quoted(table.name)}, ({{rows}}) AS syncline_rows"  # noqa: S608
-            f" WHERE {self._same(table, columns)}"
-        )
-        return list(map(tuple, Source(self._duckdb, columns).execute(statement, keys).fetchall()))
+        listed = ", ".join(f"{self.quoted(table.name)}.{self.quoted(name)}" for name in names)
+        before = f"SELECT {listed} FROM {self.quoted(table.name)}, ("  # noqa: S608
+        after = f") AS syncline_rows WHERE {self._same(table, columns)}"
+        return list(map(tuple, Source(self._duckdb, columns).execute(before, keys, after).fetchall())) if keys else []
 
     def restore(self, stored: Any, column: Column) -> Any:
         return decode_json(stored) if column.logical == "json" and stored is not None else stored

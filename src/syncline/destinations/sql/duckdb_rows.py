@@ -47,10 +47,10 @@ class Source:
             f" maximum_object_size = {max(longest, 1 << 16)}, columns = {{{self._types}}})"
         )
 
-    def execute(self, statement: str, rows: Iterable[Row], values: Sequence[Any] = ()) -> Any:
-        """The statement with `{rows}` in the place of its source; returns its cursor."""
+    def execute(self, before: str, rows: Iterable[Row], after: str = "", values: Sequence[Any] = ()) -> Any:
+        """The statement with the selection between these parts; returns its cursor."""
         try:
-            return self._database.execute(statement.replace("{rows}", self.select(rows), 1), values)
+            return self._database.execute(before + self.select(rows) + after, values)
         finally:
             self._database.spool.clear()
 
@@ -59,7 +59,7 @@ class Append:
     def __init__(self, database: DuckdbDatabase, table: Table, columns: Sequence[Column]) -> None:
         names = ", ".join(quoted(column.name) for column in columns)
         self._source = Source(database, columns)
-        self._sql = f"INSERT INTO {quoted(table.name)} ({names}) {{rows}}"
+        self._sql = f"INSERT INTO {quoted(table.name)} ({names}) "
 
     def run(self, rows: Iterable[Row], count: int) -> int:
         return int(self._source.execute(self._sql, rows).rowcount)
@@ -87,7 +87,7 @@ class Upsert:
         shown = quoted(table.name)
         listed = [quoted(column.name) for column in columns]
         keys = [listed[place] for place in key]
-        self._insert = f"INSERT INTO {shown} ({', '.join(listed)}) {{rows}}"
+        self._insert = f"INSERT INTO {shown} ({', '.join(listed)}) "
         after = {name: f"excluded.{name}" for place, name in enumerate(listed) if place not in key}
         if whole and table.ours:
             others = (quoted(column.name) for column in table.columns.values())
@@ -97,15 +97,15 @@ class Upsert:
             assignments = ", ".join(f"{name} = {value}" for name, value in after.items())
             before = ", ".join(f"{shown}.{name}" for name in after)
             action = f"UPDATE SET {assignments} WHERE ({before}) IS DISTINCT FROM ({', '.join(after.values())})"
-        self._upsert = f"{self._insert} ON CONFLICT ({', '.join(keys)}) DO {action}"
+        self._on_conflict = f" ON CONFLICT ({', '.join(keys)}) DO {action}"
         ranged = " AND ".join(f"{name} BETWEEN ? AND ?" for name in keys)
         ordered = table.ours and all(columns[place].declared in ORDERED for place in key)
         self._known = f"SELECT 1 FROM {shown} WHERE {ranged} LIMIT 1" if ordered else None  # noqa: S608 – quoted
 
     def run(self, rows: Iterable[Row], count: int) -> int:
         last = self._last_of_each(rows)
-        statement = self._upsert if self._may_be_known(last) else self._insert
-        return int(self._source.execute(statement, last).rowcount)
+        after = self._on_conflict if self._may_be_known(last) else ""
+        return int(self._source.execute(self._insert, last, after).rowcount)
 
     def _last_of_each(self, rows: Iterable[Row]) -> list[Row]:
         if len(self._key) == 1:

@@ -6,13 +6,13 @@ import math
 import re
 import struct
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from operator import methodcaller
 from typing import Any
 
-from syncline.destinations.sql.digits import digits_of
+from syncline.destinations.sql.digits import as_decimal, digits_of, exponent_of, misfit_of_size
 from syncline.destinations.sql.table import Column
 from syncline.destinations.values import Convert, Logical, spell, spell_json
 
@@ -59,24 +59,38 @@ _ENUM = re.compile(r"ENUM\((.*)\)", re.DOTALL)
 _MEMBER = re.compile(r"'((?:[^']|'')*)'")
 
 
+class Numbers(Column, frozen=True):
+    """A column of numbers that is to be made or widened, with what is known of the values that it is to hold."""
+
+    seen: tuple[int, int, int] = (0, 0, 0)
+    """The most digits before the point, and after it with and without zeros at the end: 1.10 has one, and two as it is spelled."""
+    least: int = 0
+    """Places after the point that the column has already."""
+
+
 def decimal_column(name: str, scale: int) -> Column:
     return Column(name, f"DECIMAL({DIGITS},{scale})", "decimal", fits=(DIGITS - scale, scale))
 
 
-def decimal_for(name: str, values: Iterable[Any], have: Column | None = None) -> Column:
-    """The column of decimals with room for these numbers, and for the scale of the one that is there; text where none has.
-
-    A scale that is spelled is kept where there is room for it: of 1.10, two places.
-    """
-    whole, scale, spelled = 1, have.fits[1] if have and have.fits else 0, 0
-    for value in values:
-        if isinstance(value, int | Decimal | float) and (isinstance(value, int) or math.isfinite(value)):
-            before, after = digits_of(value)
-            whole, scale = max(whole, before), max(scale, after)
-            spelled = max(spelled, -_exponent(value) if isinstance(value, Decimal) else 0)
+def number_column(name: str, logical: Logical, values: Sequence[Any], have: Column | None = None) -> Column:
+    """The column that holds what `have` was made for and these numbers too: of integers, floats or decimals, or of text where
+    no decimal has room for all of them. As many places as are spelled are kept where there is room."""
+    least = have.least if isinstance(have, Numbers) else have.fits[1] if have and have.fits else 0
+    whole, scale, spelled = have.seen if isinstance(have, Numbers) else (0, 0, 0)
+    integers = [value for value in values if type(value) is int]
+    extremes = [min(integers), max(integers)] if integers else []
+    for value in (*extremes, *(value for value in values if isinstance(value, Decimal | float))):
+        before, after = digits_of(value)
+        whole, scale = max(whole, before), max(scale, after)
+        spelled = max(spelled, -exponent_of(value)) if isinstance(value, Decimal) else spelled
+    seen = (whole, scale, max(scale, spelled))
+    if logical != "decimal":
+        return Numbers(name, DECLARED[logical], logical, seen=seen, least=least)
+    scale = max(scale, least)
     if whole + scale > DIGITS:
         return Column(name, DECLARED["text"], "text")
-    return decimal_column(name, spelled if scale < spelled <= DIGITS - whole else scale)
+    made = decimal_column(name, spelled if scale < spelled <= DIGITS - whole else scale)
+    return Numbers(name, made.declared, "decimal", fits=made.fits, seen=seen, least=least)
 
 
 def read_column(name: str, declared: str) -> Column:
@@ -142,11 +156,10 @@ def misfit(value: Any, column: Column) -> str | None:
         return f"{value} is not a number that a {column.declared} can hold"
     if isinstance(value, int | Decimal) and column.declared in SMALLER | LARGER:
         low, high = (SMALLER | LARGER)[column.declared]
-        return None if low <= value <= high else f"the column is {column.declared}; the number is outside of it"
-    if column.logical == "decimal" and isinstance(value, int | Decimal | float) and column.fits is not None:
-        if any(need > room for need, room in zip(digits_of(value), column.fits, strict=True)):
-            return f"the column is {column.declared}; this number does not fit in exactly"
-        return None
+        if not low <= value <= high:
+            return f"the column is {column.declared}; the number is outside of it"
+    if column.logical == "decimal":
+        return misfit_of_size(value, column)
     if column.declared == "FLOAT" and isinstance(value, int | float | Decimal):
         return None if _is_single(float(value)) else "the column holds floats of 32 bits; this number would be rounded"
     if isinstance(value, datetime):
@@ -212,11 +225,7 @@ def _exactly(column: Column, kinds: frozenset[type]) -> Convert:
     quantum = Decimal(1).scaleb(-scale)
     if kinds == {Decimal}:
         return methodcaller("quantize", quantum, context=context)  # no Python code for each value
-    return lambda value: _decimal(value).quantize(quantum, context=context)
-
-
-def _decimal(value: Any) -> Decimal:
-    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return lambda value: as_decimal(value).quantize(quantum, context=context)
 
 
 def _is_single(number: float) -> bool:
@@ -226,8 +235,3 @@ def _is_single(number: float) -> bool:
         return bool(struct.unpack("f", struct.pack("f", number))[0] == number)
     except OverflowError:
         return False
-
-
-def _exponent(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    return exponent if isinstance(exponent, int) else 0
