@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -209,9 +210,7 @@ class MysqlDatabase(Database):
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
         """By a lock that outlives commits and ends with the connection."""
-        lock = (
-            f"syncline.{name}"[:64],
-        )  # of all databases of the server; who waits for another one's, waits for nothing
+        lock = (lock_name(self._arguments["database"], name),)
         if self.execute("SELECT GET_LOCK(?, ?)", (*lock, LOCK_SECONDS)).fetchone()[0] != 1:
             raise self._driver.OperationalError(1205, f"another program works on {name}")
         try:
@@ -245,6 +244,11 @@ class MysqlDatabase(Database):
 
     def bound_time(self, moment: datetime) -> datetime:
         return in_utc(moment)
+
+
+def lock_name(database: str, name: str) -> str:
+    """Of at most 64 characters; locks belong to the whole server."""
+    return "syncline." + hashlib.sha256(f"{database}\0{name}".encode()).hexdigest()[:40]
 
 
 def _reached(given: Mapping[str, Any], driver: Any) -> socket.socket:

@@ -32,6 +32,7 @@ class Patience:
         """`function` is one transaction, or only reads. Where the connection was lost, nobody knows whether its commit came
         through: `landed` finds out, and gives the result if it did. It may come through as late as while `function` runs again,
         which then must fail."""
+        began = self._clock.monotonic()
         until: float | None = None
         wait, contended = FIRST, 0
         lost = doubtful = False
@@ -49,7 +50,8 @@ class Patience:
                     if landed is None or (found := await self._lane.run(landed)) is None:
                         raise
                     return found
-                if trouble == "contended" and not self._database.at_hand and contended < CONTENDED:
+                patient = contended < CONTENDED and self._clock.monotonic() < began + self._seconds
+                if trouble == "contended" and not self._database.at_hand and patient:
                     contended += 1
                     await self._clock.sleep(random.uniform(0, 0.05 * contended))  # noqa: S311 – jitter
                     continue

@@ -14,7 +14,7 @@ from syncline.databases.mysql_troubles import code_of, column_in
 from syncline.destinations.sql.digits import Digits, as_decimal, misfit_of_size, most_digits
 from syncline.destinations.sql.identifiers import fault_of
 from syncline.destinations.sql.mysql_changes import MADE_BY, WIDENING, create, grown, is_generated, made_unique
-from syncline.destinations.sql.mysql_rows import Append, Keyed, Upsert
+from syncline.destinations.sql.mysql_rows import Append, Keyed, Part, Upsert
 from syncline.destinations.sql.mysql_types import (
     DECLARED,
     JSON_OF,
@@ -173,6 +173,9 @@ class MysqlTables(Tables):
     # Rows
 
     def statement(self, table: Table, names: Sequence[str], key: tuple[str, ...], *, whole: bool) -> Statement:
+        written = [n for n, name in enumerate(names) if not is_generated(table.columns[self.fold(name)])]
+        if len(written) < len(names):  # all that can be in it is NULL, and even that may not be written
+            return Part(self.statement(table, [names[n] for n in written], key, whole=whole), written)
         if not key:
             return Append(self._mysql, self, table, names)
         return Upsert(self._mysql, self, table, names, key, whole=whole)

@@ -14,12 +14,10 @@ from syncline.databases.mysql import MysqlDatabase
 from syncline.databases.mysql_troubles import DOUBLE, code_of
 from syncline.destinations.sql.mysql_changes import stage_type, table_options
 from syncline.destinations.sql.table import Column, Table
-from syncline.destinations.sql.tables import Tables
+from syncline.destinations.sql.tables import Statement, Tables
 from syncline.model import Row
 
 STAGE, LENGTH = "syncline_stage", "syncline_length"
-TRIES = 2
-"""Another program may insert the same key between our looking for it and our inserting it."""
 
 
 class Append:
@@ -33,8 +31,18 @@ class Append:
         return self._database.insert(self._into, rows)
 
 
+class Part:
+    """Some of the columns only."""
+
+    def __init__(self, statement: Statement, places: Sequence[int]) -> None:
+        self._statement, self._places = statement, places
+
+    def run(self, rows: Iterable[Row], count: int) -> int:
+        return self._statement.run([tuple(row[place] for place in self._places) for row in rows], count)
+
+
 class Upsert:
-    """Change what is there and differs, then insert what is not; of doubles in a batch, the last wins."""
+    """Insert what is not there, then change what differs; of doubles in a batch, the last wins."""
 
     def __init__(
         self,
@@ -75,17 +83,23 @@ class Upsert:
         )
 
     def run(self, rows: Iterable[Row], count: int) -> int:
-        self._stage.fill(self._last_of_each(rows))
-        written = 0
-        for tried in range(1, TRIES + 1):
-            if self._change is not None:
-                written += self._database.execute(self._change).rowcount
-            try:
-                return written + self._database.execute(self._add).rowcount
-            except self._database.errors as problem:
-                if code_of(problem) != DOUBLE or tried == TRIES:
-                    raise
-        raise AssertionError
+        last = list(self._last_of_each(rows))
+        self._stage.fill(last)
+        written = self._added()
+        if written < len(last) and self._change is not None:
+            written += self._database.execute(self._change).rowcount
+        return min(written, len(last))  # a trigger of somebody else's may give new rows other values at once
+
+    def _added(self) -> int:
+        """Insert what is not there. First of all, so that what another program inserts meanwhile is met and changed afterwards."""
+        try:
+            return self._database.execute(self._add).rowcount
+        except self._database.errors as problem:
+            if code_of(problem) != DOUBLE:
+                raise
+        return self._database.execute(
+            self._add
+        ).rowcount  # what was not committed yet when it was looked for is there now
 
     def _last_of_each(self, rows: Iterable[Row]) -> Iterable[Row]:
         if len(self._key) == 1:
