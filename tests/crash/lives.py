@@ -25,6 +25,8 @@ from tests.crash.world import World
 PASSES = 3
 AHEAD = 5
 """Pages that may be on their way when a run dies: one being asked for, one waiting to wait, two waiting, one in hand."""
+LARGE = 2_000
+"""Rows a batch above which most lives are content with a part of one."""
 SOMETIMES = 12
 """How often a first run comes to what is done where there is a reason, about."""
 LONGEST = 60.0
@@ -109,7 +111,8 @@ class Life:
         self.folder.mkdir()
         self.place: Place = kind(self.folder, api)
         self.page = self.random.choice([40, 100, 250])
-        records = records or int(kind.batch * self.random.uniform(1.5, 2.5))
+        most = kind.batch if kind.batch <= LARGE or name.number % 4 == 3 else LARGE
+        records = records or int(most * self.random.uniform(1.5, 2.5 if most <= LARGE else 1.6))
         tombstones = self.mode.deletes == "when"
         self.world = World(f"{name.seed}/{name}", records, tombstones=tombstones)
         self.soft = kind.soft and self.mode.deletes is not None and self.random.random() < 0.5
@@ -183,12 +186,13 @@ class Life:
         after_kill = False
         while not self.toll.faults:
             kill = self._choose() if self._left > spared else None
+            limit = self._limit() if kill is not None else None
             if not after_kill:
                 self.source.begin_pass()
             self.source.begin_attempt()
             before = await asyncio.to_thread(self.place.state)
-            ended = await self._run(kill)
-            what = f"{self.name}: {kill or 'left alone'}"
+            ended = await self._run(kill, limit)
+            what = f"{self.name}: {kill or 'left alone'}{f', limit {limit}' if limit else ''}"
             self.toll.trail.append(f"{what} → {ended.exit_code} {ended.seconds:.2f} s, CPU {ended.cpu:.2f} s")
             if after_kill:
                 self._count_rework()
@@ -209,6 +213,9 @@ class Life:
                 self._fault(f"a run ended with {ended.exit_code}: {said}", kill)
                 return
             self._heard(ended)
+            if limit and not is_complete(before, await asyncio.to_thread(self.place.state)):
+                after_kill = True  # what was fetched ahead is asked for again, as after a kill
+                continue
             if not self.stirred:
                 break
             self.stirred = False  # a pass that had read its last page already leaves it to the next one
@@ -216,9 +223,9 @@ class Life:
         found = await asyncio.to_thread(self.place.found)
         self._sentence(self.oracle.judge(found), None)
 
-    async def _run(self, kill: Kill | None) -> Ended:
+    async def _run(self, kill: Kill | None, limit: int | None) -> Ended:
         self.toll.runs += 1
-        victim = self.victims.start(self.file, kill=kill)
+        victim = self.victims.start(self.file, kill=kill, limit=limit, environment=self.place.environment())
         try:
             return await asyncio.wait_for(victim.ended(), LONGEST)
         except TimeoutError:
@@ -276,6 +283,12 @@ class Life:
         station = self._station()
         later = pick.uniform(0.0001, 0.004) if pick.random() < 0.25 and how == "KILL" else 0.0
         return Kill(station=station, count=1 + int(pick.random() * self._often(station)), after=later, signal=how)
+
+    def _limit(self) -> int | None:
+        """Now and then a run is to stop by itself in the midst of its pass: batches get smaller, and a pass more runs."""
+        pick = random.Random(f"{self.name.seed}/{self.name}/{self.toll.runs}/limit")
+        left = self.oracle.awaited() - self.source.seen
+        return pick.randint(1, left) if self._told is None and left > 0 and pick.random() < 0.3 else None
 
     def _station(self) -> str:
         """One after another, so that a few lives of a kind come to all of them; but none that such runs do not come by."""

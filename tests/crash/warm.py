@@ -1,7 +1,8 @@
 """What every victim would import and make anew; a process that has done it already makes victims at once."""
 
-import syncline.destinations.jsonl_sink
-
+import syncline.destinations.file.opening
+import syncline.destinations.file.sink
+import syncline.destinations.file.text_files
 import syncline.destinations.sql.sink
 import syncline.destinations.sql.sqlite
 import syncline.state.store  # noqa: F401

@@ -39,6 +39,12 @@ STATIONS: dict[str, Often] = {
     "rows exchanged": "pass",
     "pass written": "pass",
     "pass committed": "pass",
+    # files; what is committed with the pass is visible behind it
+    "file appended": "batch",
+    "file committed": "batch",
+    "file completed": "pass",
+    "file published": "pass",
+    "manifest written": "pass",
     # other APIs
     "outbox stored": "batch",
     "request sent": "record",

@@ -1,0 +1,22 @@
+"""Every destination that the matrix knows. A new one is one class beside these, and its name here."""
+
+from tests.crash.places.apis import OtherApi, SearchableApi
+from tests.crash.places.databases import Mariadb, Postgresql, Sqlite
+from tests.crash.places.files import Csv, Jsonl, ObjectStore, Parquet, Partitioned
+from tests.crash.places.place import LINES, THINGS, Place
+
+ALL: tuple[type[Place], ...] = (
+    Sqlite,
+    Postgresql,
+    Mariadb,
+    Jsonl,
+    Csv,
+    Parquet,
+    Partitioned,
+    ObjectStore,
+    OtherApi,
+    SearchableApi,
+)
+PLACES: dict[str, type[Place]] = {place.name: place for place in ALL}
+
+__all__ = ["LINES", "PLACES", "THINGS", "Place"]
