@@ -11,7 +11,7 @@ from syncline.events import Event, Reached, Scope
 from syncline.rehearsal.killing import STATIONS, Kill, Killing, Passing
 from syncline.rehearsal.victims import warmed_up
 from tests.crash.api import open_api
-from tests.crash.lives import ENGINE, Life, Name, Toll
+from tests.crash.lives import ENGINE, Life, Name, Toll, stations_of
 from tests.crash.matrix import available, lived, planned, table
 from tests.crash.places import PLACES
 
@@ -30,6 +30,21 @@ async def test_r1_r2_r4_r6_r7_r22_fifty_kills_lose_nothing_and_double_nothing(tm
     )
     assert total.kills + total.stops >= KILLS * 0.9
     assert total.lost == total.duplicate == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", PLACES)
+async def test_r1_r2_r6_killed_at_every_station_in_turn(tmp_path: Path, place: str) -> None:
+    """One small pass each in the mode that has the most stations; what is never come to is no kill."""
+    PLACES[place].need()
+    mode = "replace" if "replace" in PLACES[place].modes else "upsert"
+    stations = [station for station in stations_of(place, mode) if STATIONS[station] != "sometimes"]
+    async with open_api() as api, warmed_up("tests.crash.warm", *PLACES[place].driver) as victims:
+        kills = [Kill(station=station) for station in stations]
+        life = Life(Name(SEED, place, mode, 0), kills, victims, api, tmp_path, records=300)
+        toll = await life.live()
+    assert not toll.faults, "\n".join([*toll.faults, *toll.trail])
+    assert set(stations) <= set(toll.stations), f"never killed at {set(stations) - set(toll.stations)}"
 
 
 @pytest.mark.slow
