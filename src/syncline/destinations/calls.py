@@ -98,6 +98,10 @@ class Calls(Part):
         pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
         description="Header by which the API recognises a request that it has acted upon already: Idempotency-Key",
     )
+    idempotency_for: Duration = Field(
+        default=86_400.0,
+        description="How long the API remembers a key; after that, what became of a request is looked up, or in doubt",
+    )
     repeatable: Operations = Field(
         default=(), description="Operations that do no harm twice, besides PUT and DELETE: update"
     )

@@ -67,7 +67,7 @@ class Contacts:
             status, document = self._answers[key]
         else:
             status, document = self._act(request, body)
-            if key is not None:
+            if key is not None and status not in (401, 429):
                 self._answers[key] = (status, document)
         if request.method != "GET" and not self._only_reads(body) and self._random.random() < self.drops:
             self.dropped += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, strategies as st
 from syncline.destinations import Target
 from syncline.destinations.api.answers import Answers, Verdict
 from syncline.destinations.api.faults import fault_of
-from syncline.errors import AuthError
+from syncline.errors import AuthError, BodyError
 from syncline.model import Request, Response, encode_json
 
 FAULTS: dict[str, tuple[Any, tuple[str, str]]] = {
@@ -98,11 +99,12 @@ def test_whatever_an_api_answers_is_read_without_an_exception(document: Any):
     assert len(reason) <= 300
     for count in (1, 3):
         target = Target.model_validate({"batch_create": "POST /x/batch", "reference": "ref" if count == 3 else None})
-        verdicts = Answers(target, lambda text: text).of_batch(
-            "create", REQUEST, answer(document, 207), ["a", "b", "c"]
-        )
-        assert verdicts is not None
-        assert len(verdicts) == 3
+        with suppress(BodyError):
+            verdicts = Answers(target, lambda text: text).of_batch(
+                "create", REQUEST, answer(document, 207), ["a", "b", "c"]
+            )
+            assert verdicts is not None
+            assert len(verdicts) == 3
 
 
 REQUEST = Request(method="POST", url="https://crm.example/contacts/batch")
@@ -196,14 +198,23 @@ def test_a_records_own_status_is_not_the_results():
 
 
 def test_r18_results_that_are_not_where_they_should_be_are_no_success():
-    for into, document in (({"results": "result"}, {"results": [{"id": 1}] * 3}), ({}, {"ok": True})):
-        found = batch(into, document)
-        assert {v.fate for v in found} == {"unknown"}
-        assert not any(v.again for v in found)
-        assert found[0].error is not None
-    assert "did you mean results: results?" in str(batch({"results": "result"}, {"results": []})[0].error.hint)  # type: ignore[union-attr]
+    with pytest.raises(BodyError) as told:
+        batch({"results": "result"}, {"results": [{"id": 1}] * 3})
+    assert "did you mean results: results?" in str(told.value.hint)
+    with pytest.raises(BodyError, match="without a list of results"):
+        batch({}, {"ok": True})
     few = batch({}, [{"id": 1}])
-    assert {v.fate for v in few} == {"unknown"}
+    assert [(v.fate, v.again) for v in few] == [("unknown", False)] * 3
+
+
+def test_updates_and_deletes_may_be_answered_without_results_but_not_with_errors():
+    target = Target.model_validate({"batch_update": "PATCH /contacts/batch"})
+    answers = Answers(target, lambda text: text)
+    plain = answers.of_batch("update", REQUEST, answer({"message": "done"}), ["a", "b"])
+    assert [v.fate for v in plain or ()] == ["confirmed", "confirmed"]
+    errors = {"message": "1 failed", "errors": [{"message": "no", "index": 1}]}
+    told = answers.of_batch("update", REQUEST, answer(errors), ["a", "b"])
+    assert [v.fate for v in told or ()] == ["unknown", "rejected"]
 
 
 def test_a_batch_refused_as_a_whole_is_to_be_divided():
@@ -281,3 +292,31 @@ def test_success_that_speaks_of_failure_is_none():
     assert single({}, {"id": 1, "success": False}, 200).fate == "confirmed"
     assert single({"result_error": "problems"}, {"id": 1, "problems": [{"message": "no"}]}, 200).reason == "no"
     assert single({"result_error": "problems"}, {"id": 1, "problems": []}, 200).fate == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("document", "status", "fate"),
+    [
+        ({"data": {"make": {"contact": {"id": 1}, "userErrors": []}}}, 200, "confirmed"),
+        ({"data": {"make": {"contact": None, "userErrors": [{"message": "no"}]}}}, 200, "rejected"),
+        ({"data": {"make": {"contact": {"id": 1}}}, "errors": [{"message": "a detail is missing"}]}, 200, "confirmed"),
+        ({"data": {"make": None}, "errors": [{"message": "no"}]}, 200, "rejected"),
+        ({"errors": [{"message": "syntax"}]}, 200, "barred"),
+        ({"errors": [{"message": "syntax"}]}, 400, "barred"),
+        ({"data": None, "errors": [{"message": "x", "extensions": {"code": "FORBIDDEN"}}]}, 200, "barred"),
+        ({"data": None, "errors": [{"message": "x", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}]}, 200, "unknown"),
+    ],
+)
+def test_what_a_mutation_says(document: Any, status: int, fate: str):
+    target = Target.model_validate({"create": "mutation($input: I!) { make }", "answer": "data.make.contact"})
+    answers = Answers(target, lambda text: text, graphql=True)
+    verdict = answers.of_single("create", REQUEST, answer(document, status), placed=False)
+    assert verdict.fate == fate
+    assert verdict.fate != "barred" or verdict.error is not None
+
+
+def test_a_mutation_without_a_session_is_about_credentials():
+    answers = Answers(Target(), lambda text: text, graphql=True)
+    document = {"errors": [{"message": "who?", "extensions": {"code": "UNAUTHENTICATED"}}]}
+    with pytest.raises(AuthError):
+        answers.of_single("create", REQUEST, answer(document), placed=False)

@@ -220,3 +220,49 @@ async def test_while_nothing_answers_the_run_ends_and_the_next_one_finds_out(tmp
         assert (written.written, written.unchanged) == (0, 2)
         assert_once(contacts, range(1, 3))
         assert await bench.outbox() == []
+
+
+async def test_a_key_that_the_api_has_forgotten_is_no_protection_any_more(tmp_path: Path):
+    async with contacts_api(drops=1.0, idempotent=True) as (contacts, url):
+        bench = Bench(tmp_path, url, retry={"attempts": 2, "budget": "100%"})
+        with pytest.raises(WriteError):
+            await bench.write(KEYED, rows(1))
+        contacts.drops = 0.0
+        contacts._answers.clear()
+        bench.clock.advance(25 * 3600)
+        (written,) = await bench.write(KEYED, rows(1))
+        assert (written.written, written.in_doubt) == (0, 1)
+        assert_once(contacts, range(1, 2))
+        (doubt,) = await bench.outbox()
+        assert doubt.record == dict(zip(rows(1).columns, rows(1).rows[0], strict=True))
+
+
+async def test_what_ends_a_divided_batch_does_not_forget_its_first_half(tmp_path: Path):
+    into = {**ONLY_BATCHES, "write": "append", "create": None, "batch_update": None}
+    async with contacts_api(idempotent=True) as (contacts, url):
+        whole = contacts._batch
+        calls = iter(range(100))
+
+        def act(method: str, body: Any) -> Any:
+            call = next(calls)
+            return (422, {"message": "one is bad"}) if call == 0 else (401, {}) if call == 2 else whole(method, body)
+
+        contacts._batch = act  # type: ignore[method-assign]
+        bench = Bench(tmp_path, url)
+        with pytest.raises(SynclineError) as told:
+            await bench.write(into, rows(*range(8)))
+        assert told.value.exit_code == 4
+        assert sorted(effect.outcome for effect in await bench.outbox()) == ["confirmed"] * 4 + ["sent"] * 4
+        (written,) = await bench.write(into, rows(*range(8)))
+        assert written.written == 8
+        assert_once(contacts, range(8))
+
+
+async def test_a_record_that_cannot_be_made_anew_is_kept(tmp_path: Path):
+    into = {**KEYED, "on_missing": "recreate", "create": "POST /contacts?name={name}"}
+    async with contacts_api(idempotent=True) as (contacts, url):
+        bench = Bench(tmp_path, url)
+        await bench.write(into, rows(1))
+        contacts.records.clear()
+        (written,) = await bench.write(into, rows(1, name=""))
+        assert [reject.reason for reject in written.rejected] == ["the API answered 404: no such contact"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from syncline.destinations.api.courier import Courier
+from syncline.destinations.api.forms import Unfillable
 from syncline.destinations.api.packing import addressed
-from syncline.destinations.api.settling import close, is_over, record_of
+from syncline.destinations.api.settling import close, is_over
 from syncline.destinations.api.troubles import told_of
 from syncline.errors import PlanError, RequestError
 from syncline.events import Noticed, emit
@@ -46,10 +47,13 @@ class Aftermath:
     async def resend(self, effects: Sequence[Effect], lease: Lease) -> list[Effect]:
         """Send these in new requests. What is refused becomes a dead letter; what is done is done with."""
         self._refuse_what_cannot_be_sent(effects)
-        fresh = addressed(effects, self._courier.dialect, self._courier.dialect.target.batch)
+        try:
+            fresh = addressed(effects, self._courier.dialect, self._courier.dialect.target.batch)
+        except Unfillable as fault:
+            raise self._unfillable(fault) from fault
         await self._state.outbox.keep(lease, fresh, now=self._clock.now())
         try:
-            settled = await self._courier.deliver(fresh, lease, record_of)
+            settled = await self._courier.deliver(fresh, lease, lambda effect: effect.record)
         except RequestError as error:
             raise told_of(error) from error
         await close(
@@ -61,23 +65,32 @@ class Aftermath:
         return settled
 
     def _intact(self, stored: Iterable[Effect]) -> frozenset[str]:
-        """The calls that can be sent once more: harmless, and with everything that was in them."""
+        """The calls that can be sent once more: with everything that was in them, and while the API remembers their key."""
         calls: dict[str, list[Effect]] = {}
         for effect in stored:
             calls.setdefault(effect.call, []).append(effect)
-        dialect = self._courier.dialect
         return frozenset(
             call
             for call, effects in calls.items()
-            if all(effect.outcome == "sent" for effect in effects)
-            and dialect.harmless(effects[0].operation, many=dialect.is_batch(effects))
+            if all(effect.outcome == "sent" for effect in effects) and self._is_harmless(effects)
+        )
+
+    def _is_harmless(self, effects: Sequence[Effect]) -> bool:
+        dialect, first = self._courier.dialect, effects[0]
+        many = dialect.is_batch(effects)
+        age = (self._clock.now() - first.created).total_seconds()
+        known = first.idempotency_key is not None and age < dialect.target.idempotency_for
+        return dialect.idempotent(first.operation, many=many) or (
+            known and dialect.harmless(first.operation, many=many)
         )
 
     async def _delivered(self, effects: Sequence[Effect], lease: Lease, intact: frozenset[str]) -> list[Effect]:
         try:
-            settled = await self._courier.deliver(effects, lease, record_of, unsure=intact)
+            settled = await self._courier.deliver(effects, lease, lambda effect: effect.record, unsure=intact)
         except RequestError as error:
             raise told_of(error) from error
+        except Unfillable as fault:
+            raise self._unfillable(fault) from fault
         sent = sum(effect.outcome == "sent" for effect in effects)
         if sent:
             emit(Noticed(what=f"found out what became of {sent} effects of an interrupted run"))
@@ -96,6 +109,13 @@ class Aftermath:
                 done.append(effect)
         await close(self._state, lease, self._clock.now(), done)
         return doubts, met
+
+    def _unfillable(self, fault: Unfillable) -> PlanError:
+        return PlanError(
+            f"what an interrupted run left cannot be written as `into` has it now: {fault.reason}",
+            hint="put back what was changed; or settle it: syncline outbox list FILE",
+            stream=self._key,
+        )
 
     def _refuse_what_cannot_be_sent(self, effects: Iterable[Effect]) -> None:
         for effect in effects:

@@ -81,12 +81,14 @@ class Answers:
         reason = self._worded(status, reason or api_message(response) or "")
         policy = self._target.on_status.get(status)
         verdict = Verdict(fate="rejected", path=path, reason=reason, status=status, error=error)
+        if self._graphql and status == 400 and policy is None:  # the text itself was not taken
+            return msgspec.structs.replace(verdict, fate="barred")
         return msgspec.structs.replace(verdict, **_judged(operation, status, reason, policy, placed=placed))
 
     def _of_complaint(self, request: Request, response: Response, document: Any) -> Verdict | None:
         """What GraphQL says beside its data."""
         complaint = complaint_of(document) if self._graphql else None
-        if complaint is None:
+        if complaint is None or _has_data(document):
             return None
         code = complaint.code.upper()
         said = self._conceal(str(complaint))
@@ -156,9 +158,11 @@ class Answers:
         if (refused := self._of_complaint(request, response, document)) is not None:
             return [refused for _ in references]
         if results is None and operation != "create" and self._target.results is None:
-            return [Verdict(fate="confirmed", status=response.status) for _ in references]
+            if not self.says_no(document, has_id=False):
+                return [Verdict(fate="confirmed", status=response.status) for _ in references]
+            results = []
         if results is None:
-            return [Verdict(fate="unknown", again=False, error=self._no_results(request, document)) for _ in references]
+            raise self._no_results(request, document)
         return [
             Verdict(fate="unknown", again=False, reason="the answer has no result for this record")
             if item is MISSING
@@ -245,6 +249,12 @@ def document_of(response: Response) -> Any:
         return decode_json_body(response)
     except RequestError:
         return None
+
+
+def _has_data(document: Any) -> bool:
+    """Whether a mutation was carried out all the same: what it gives is there, and only something within it is not."""
+    data = document.get("data") if isinstance(document, dict) else None
+    return isinstance(data, dict) and any(value is not None for value in data.values())
 
 
 def _user_errors(document: Any) -> Any:

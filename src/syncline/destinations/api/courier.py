@@ -16,6 +16,7 @@ import msgspec
 from syncline.destinations.api.answers import Answers, Verdict
 from syncline.destinations.api.dialects import Dialect
 from syncline.destinations.api.ends import Ends, judged
+from syncline.destinations.api.forms import Unfillable
 from syncline.destinations.api.keeping import Keeper
 from syncline.destinations.api.matching import Ambiguous, Finder, Found, holds
 from syncline.destinations.api.packing import Call, addressed, calls_of, in_one_request
@@ -197,7 +198,7 @@ class Courier:
         self, trip: Trip, lease: Lease, record_of: Callable[[Effect], Any], *, last: bool = False
     ) -> list[Effect]:
         """Settle what can be; returns what is to be sent (once more), stored as it will be sent."""
-        ends = Ends(self.dialect.target.on_missing, self._accepted, last=last)
+        ends = Ends(self._remade, self._accepted, last=last)
         for effect, verdict in trip.held:
             ends.take(effect, verdict)
         fatal = trip.fatal or ends.fatal
@@ -207,7 +208,8 @@ class Courier:
                 fatal = ends.fatal
             except SynclineError as error:
                 fatal = error
-        undone = [*trip.undone, *ends.undone]
+        known = {effect.id for effect in trip.settled} | {effect.id for effect, _ in trip.held}
+        undone = [*(effect for effect in trip.undone if effect.id not in known), *ends.undone]
         if fatal is not None:
             undone += [*ends.fresh, *ends.untouched]
         fresh = addressed(ends.fresh, self.dialect, self.dialect.target.batch) if fatal is None else []
@@ -226,6 +228,15 @@ class Courier:
         if fatal is not None:
             raise told_of(fatal)
         return [*ends.same, *fresh]
+
+    def _remade(self, effect: Effect) -> Effect | None:
+        if self.dialect.target.on_missing == "reject" or not self.dialect.knows("create"):
+            return None
+        try:
+            self.dialect.written("create", decode_json(effect.content), None)
+        except Unfillable:
+            return None
+        return msgspec.structs.replace(effect, operation="create", remote_id=None)
 
     async def _find_out(self, ends: Ends, record_of: Callable[[Effect], Any]) -> None:
         """Look up the records whose request ended without an answer, and that cannot just be sent again."""

@@ -53,8 +53,11 @@ class Dialect(ABC):
 
     def harmless(self, operation: Operation, *, many: bool) -> bool:
         """Whether the request may be sent again with nothing known of the first one's fate."""
-        target = self.target
-        return target.idempotency_header is not None or operation in target.repeatable
+        return self.target.idempotency_header is not None or self.idempotent(operation, many=many)
+
+    def idempotent(self, operation: Operation, *, many: bool) -> bool:
+        """Whether it may be sent again without a key, and at any time."""
+        return operation in self.target.repeatable
 
     def content(self, row: Mapping[str, Any]) -> Any:
         """The record as it is sent. Raises Unfillable."""
@@ -137,10 +140,10 @@ class RestDialect(Dialect):
             return self.target.create if parse_form(self.target.create).method == "PUT" else None
         return call
 
-    def harmless(self, operation: Operation, *, many: bool) -> bool:
+    def idempotent(self, operation: Operation, *, many: bool) -> bool:
         call = self.batch_of(operation) if many else self.call_of(operation)
-        idempotent = call is not None and parse_form(call).method in IDEMPOTENT_METHODS
-        return idempotent or super().harmless(operation, many=many)
+        by_method = call is not None and parse_form(call).method in IDEMPOTENT_METHODS
+        return by_method or super().idempotent(operation, many=many)
 
     def written(self, operation: Operation, row: Mapping[str, Any], remote_id: Any) -> str:
         call = self.call_of(operation)

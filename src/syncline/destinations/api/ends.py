@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -20,10 +21,13 @@ def judged(effect: Effect, verdict: Verdict) -> Effect:
 
 
 class Ends:
-    """Sorts the effects whose end was not known at once. `last`: no other attempt will be made."""
+    """Sorts the effects whose end was not known at once. `last`: no other attempt will be made.
 
-    def __init__(self, on_missing: Literal["reject", "recreate"], accepted: set[str], *, last: bool) -> None:
-        self._on_missing, self._accepted, self._last = on_missing, accepted, last
+    `remade` gives the creation that takes the place of an update whose record is gone; None where that is refused.
+    """
+
+    def __init__(self, remade: Callable[[Effect], Effect | None], accepted: set[str], *, last: bool) -> None:
+        self._remade, self._accepted, self._last = remade, accepted, last
         self.settled: list[Effect] = []
         self.same: list[Effect] = []
         """To be sent once more as they were."""
@@ -69,11 +73,12 @@ class Ends:
             self.fresh.append(effect)
 
     def _missing(self, effect: Effect, verdict: Verdict) -> None:
-        if self._on_missing == "reject":
+        creation = self._remade(effect)
+        if creation is None:
             self.settled.append(judged(effect, verdict))
             return
         self.unlinked.append(effect.source_key)
-        self.fresh.append(msgspec.structs.replace(effect, operation="create", remote_id=None))
+        self.fresh.append(creation)
 
     def _barred(self, effect: Effect, verdict: Verdict) -> None:
         """Where others of its kind were accepted, the refusal is about this record; else about the file or the account."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -127,8 +127,3 @@ def form_of(body: Any, name: str = "") -> Iterator[tuple[str, str]]:
 def put(body: Any, place: str, value: Any) -> Any:
     """The body with a value at a path; `.` makes the value the body."""
     return value if place == "." else put_path(body, place, value)
-
-
-def reader_of(path: str | None) -> Callable[[Any], Any]:
-    """A reader of what stands at a path, of the document itself where there is none."""
-    return compile_path(path) if path is not None else lambda document: document

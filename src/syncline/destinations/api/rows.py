@@ -90,7 +90,7 @@ def in_order(wishes: Iterable[Wish], match: str | None, size: int) -> Iterator[l
     turns: dict[tuple[str, str], int] = {}
     for wish in wishes:
         names = [("key", wish.source_key)] if wish.source_key else []
-        if match is not None and wish.row.get(match) is not None:
+        if match is not None and wish.row.get(match) not in (None, ""):
             names.append(("match", str(wish.row[match]).casefold()))
         turn = max((turns.get(name, -1) + 1 for name in names), default=0)
         for name in names:

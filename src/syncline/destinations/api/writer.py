@@ -36,6 +36,8 @@ class Tally(msgspec.Struct):
     in_doubt: int = 0
     rejected: list[Rejected] = msgspec.field(default_factory=list)
     passed: list[str] = msgspec.field(default_factory=list)
+    amended: list[Effect] = msgspec.field(default_factory=list)
+    """Effects in doubt whose source record is known only now that it came again."""
 
 
 class ApiWriter:
@@ -153,6 +155,7 @@ class ApiWriter:
         """Send what has to be sent for these records, none of which is there twice, and find out what became of it."""
         steps = await self._steps(part)
         sending: list[tuple[Effect, Wish]] = []
+        tally.amended.clear()
         links: list[Link] = []
         for step in steps:
             if step.what == "reject":
@@ -166,8 +169,9 @@ class ApiWriter:
                 sending.append((self._effect(step, lease), step.wish))
         effects = addressed([effect for effect, _ in sending], self._courier.dialect, self._target.batch)
         superseded = [self._doubts.pop(key).id for effect in effects if (key := effect.source_key) in self._doubts]
-        if effects or links:
-            await self._state.outbox.keep(lease, effects, links=links, removed=superseded, now=self._clock.now())
+        if effects or links or tally.amended:
+            stored = [*effects, *tally.amended]
+            await self._state.outbox.keep(lease, stored, links=links, removed=superseded, now=self._clock.now())
         if not effects:
             return
         emit(Reached(station="outbox stored"))
@@ -220,9 +224,17 @@ class ApiWriter:
             return False
         effect = met.pop()
         tally.passed.append(effect.id)
-        tally.in_doubt += effect.outcome == "in_doubt"
-        tally.written += effect.outcome == "confirmed"
+        if effect.outcome == "in_doubt":
+            self._still_doubtful(effect, step.wish, tally)
+        else:
+            tally.written += 1
         return True
+
+    @staticmethod
+    def _still_doubtful(effect: Effect, wish: Wish, tally: Tally) -> None:
+        tally.in_doubt += 1
+        if effect.record is None:
+            tally.amended.append(msgspec.structs.replace(effect, record=wish.record))
 
     def _is_held(self, step: Step, tally: Tally) -> bool:
         """Whether it must wait, because nobody knows what became of an earlier effect on the same record."""
@@ -230,7 +242,7 @@ class ApiWriter:
         if doubt is None or self._supersedes(step, doubt):
             return False
         if doubt.operation == step.what and doubt.digest == step.digest:
-            tally.in_doubt += 1
+            self._still_doubtful(doubt, step.wish, tally)
             tally.passed.append(doubt.id)
             return True
         reason = (
