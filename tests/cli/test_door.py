@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from syncline import errors
-from syncline.cli.account import look_into_sqlite, reported_block
+from syncline.cli.account import look_into_sqlite, reported_block, ways_to_look
 from syncline.cli.door import block, tell
 from syncline.cli.paint import aligned, paint, printable
 from syncline.errors import Mistake, SpecError, SynclineError
 from syncline.secrets import Redactor
+from syncline.spec import Integration
 
 UNTIL = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -153,3 +154,16 @@ def test_commands_to_look_can_be_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
     command = look_into_sqlite(str(path), "SELECT * FROM things LIMIT 5")
     monkeypatch.undo()
     assert "pear" in subprocess.run(command, shell=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [("out", "ls -l out"), ("lake/{stream}/{run}.jsonl", "ls -R lake"), ("{stream}.jsonl", "ls -R .")],
+)
+def test_commands_to_look_at_files_name_what_is_there(path: str, command: str) -> None:
+    file = {"name": "x", "source": {"kind": "rest", "base_url": "https://api.example"}}
+    streams = [{"name": "a", "path": "/a", "into": {"write": "append"}}]
+    destination = {"kind": "file", "path": path}
+    assert ways_to_look(Integration.model_validate({**file, "streams": streams, "destination": destination})) == [
+        command
+    ]

@@ -101,7 +101,8 @@ def ways_to_look(integration: Integration) -> list[str]:
         return [look_into_sqlite(url.removeprefix("sqlite:///"), first_rows(table)) for table in tables[:3]]
     path = str(data.get("path", ""))
     if path and "${" not in path:
-        return [f"ls -l {shlex.quote(path)}"]
+        above = path.partition("{")[0].rpartition("/")[0] or "."
+        return [f"ls -R {shlex.quote(above)}" if "{" in path else f"ls -l {shlex.quote(path)}"]
     return []
 
 
