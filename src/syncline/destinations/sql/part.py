@@ -67,7 +67,7 @@ class Sql(Database):
     kind: Literal["sql"] = "sql"
     url: Text = Field(
         description="Where the database is: sqlite:///shop.db or duckdb:///shop.duckdb (relative to the working directory), "
-        "postgresql://user@host/name, mysql://user@host/name."
+        "postgresql://user@host/name, mysql://user@host/name, or any URL that SQLAlchemy knows, with its driver: mssql+pyodbc://…"
     )
 
     def address(self) -> Address:
