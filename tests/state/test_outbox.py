@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from syncline.databases import parse_address
 from syncline.errors import LeaseError
 from syncline.model import Checkpoint, Rejected
 from syncline.state import Effect, Lease, Link, Owner, StateStore
@@ -34,7 +33,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def opened(name: str, folder: Path) -> AsyncIterator[StateStore]:
     bench = MAKERS[name](folder)
     try:
-        async with open_state(parse_address(bench.destination.url)) as store:  # type: ignore[attr-defined]
+        async with open_state(bench.destination.address()) as store:  # type: ignore[attr-defined]
             yield store
     finally:
         bench.drop()
