@@ -1,12 +1,13 @@
 """Every destination that the matrix knows. A new one is one class beside these, and its name here."""
 
 from tests.crash.places.apis import OtherApi, SearchableApi
-from tests.crash.places.databases import Mariadb, Postgresql, Sqlite
+from tests.crash.places.databases import Duckdb, Mariadb, Postgresql, Sqlite
 from tests.crash.places.files import Csv, Jsonl, ObjectStore, Parquet, Partitioned
 from tests.crash.places.place import LINES, THINGS, Place
 
 ALL: tuple[type[Place], ...] = (
     Sqlite,
+    Duckdb,
     Postgresql,
     Mariadb,
     Jsonl,

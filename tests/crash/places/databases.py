@@ -84,6 +84,44 @@ class Sqlite(SqlPlace):
         return {row["name"] for row in self.query("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
+class Duckdb(SqlPlace):
+    name = "duckdb"
+    batch = 20_000
+    driver = ("duckdb", "syncline.databases.duckdb", "syncline.destinations.sql.duckdb")
+
+    def destination(self) -> dict[str, Any]:
+        return {"kind": "duckdb", "path": "things.duckdb"}
+
+    def query(self, statement: str) -> list[Raw]:
+        """Values as text: Python's own would lose what they cannot hold."""
+        return self._do(f"SELECT COLUMNS(*)::VARCHAR FROM ({statement})")
+
+    def change(self, statement: str) -> None:
+        self._do(statement)
+
+    def tables(self) -> set[str]:
+        if not self._file.exists():
+            return set()
+        return {row["name"] for row in self._do("SELECT table_name AS name FROM duckdb_tables()")}
+
+    def state(self) -> Raw | None:
+        state = super().state()
+        return state and {**state, **{name: int(state[name]) for name in ("fence", "commits", "items_synced")}}
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / "things.duckdb"
+
+    def _do(self, statement: str) -> list[Raw]:
+        import duckdb
+
+        with duckdb.connect(str(self._file)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            cursor = connection.execute(statement)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
 class Postgresql(SqlPlace):
     name = "postgresql"
     driver = ("psycopg", "syncline.databases.postgres", "syncline.destinations.sql.postgres")
