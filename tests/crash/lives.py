@@ -200,7 +200,7 @@ class Life:
             if ended.killed or stopped:
                 after_kill = not is_complete(before, await asyncio.to_thread(self.place.state))
                 if not after_kill and not self.stirred:
-                    self.oracle.pass_ended()
+                    self.oracle.pass_ended(published=not self.place.publishes)
                 if stopped:
                     self.toll.stops += 1
                     self._heard(ended)

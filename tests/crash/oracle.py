@@ -143,6 +143,8 @@ class Oracle:
         self.exact, self.counted = True, counted
         self.must: dict[int, Version] = {}
         """By id; of append, by the version's number."""
+        self.shown: list[dict[int, Version]] = [self.must]
+        """What may be visible: what is, and what a pass that was killed behind its commit has yet to publish."""
         self.letters: Counter[int] = Counter()
         self.items = 0
         self._boundary = 0
@@ -177,8 +179,10 @@ class Oracle:
         everything = self.world.current.values()
         return [v for v in everything if self.mode.feed == "all" or v.number > self._boundary]
 
-    def pass_ended(self) -> None:
+    def pass_ended(self, *, published: bool = True) -> None:
+        """The pass was committed; where it is not `published` yet, the next run does it before anything else."""
         self.must, self.letters, self.items = self.coming()
+        self.shown = [self.must] if published else [*self.shown, self.must]
         self._boundary = self.world.newest
 
     # Judging
@@ -211,10 +215,10 @@ class Oracle:
         alive = self._judge_rows(found, verdict)
         coming, letters, _ = self.coming()
         if self.mode.write == "replace":
-            if alive not in (self.must, coming):
+            if alive not in (*self.shown, coming):
                 verdict.blame("of a mixture of two passes", alive.keys() ^ self.must.keys())
         elif self.mode.write == "append":
-            verdict.blame("lost", self.must.keys() - alive.keys(), kind="lost")
+            verdict.blame("lost", self.shown[0].keys() - alive.keys(), kind="lost")
         else:
             kept = {
                 v.id for v in self.must.values() if v.id in self.world.current and not self.world.current[v.id].gone

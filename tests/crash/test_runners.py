@@ -105,6 +105,7 @@ async def test_r31_a_holder_that_slept_while_another_took_over_commits_nothing(t
         holder.send(signal.SIGCONT)
         awake = await holder.ended()
         assert awake.exit_code == HELD, awake
+        assert (await this.victims.run(this.file)).exit_code == 0  # which tidies up behind the one that slept
         assert_landed(this)
 
 

@@ -37,6 +37,7 @@ class Files(WithStateFile):
         "file published",
         "manifest written",
     )
+    publishes = True
     by_manifest: ClassVar[bool] = False
 
     @abstractmethod

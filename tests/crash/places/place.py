@@ -27,6 +27,9 @@ class Place(ABC):
     soft: ClassVar[bool] = True
     """Whether rows can be deleted softly."""
     counted: ClassVar[bool] = True
+    """Whether the items of a killed run are counted once."""
+    publishes: ClassVar[bool] = False
+    """Whether a pass becomes visible behind its commit only."""
 
     def __init__(self, folder: Path, api: Api) -> None:
         self.folder, self.api = folder, api
