@@ -15,16 +15,12 @@ from tests.crash.lives import ENGINE, Life, Name, Toll, stations_of
 from tests.crash.matrix import available, lived, planned, table
 from tests.crash.places import PLACES
 
-_LATE = "replace, killed between commit and publication: a known fault, see docs/reliability.md"
-FAULTY = dict.fromkeys(("s3", "partitioned", "csv", "parquet"), _LATE)
-"""Destinations whose long matrix fails still."""
-
 SEED, KILLS, EACH = 20261126, 50, 3
 
 
 @pytest.mark.slow
 async def test_r1_r2_r4_r6_r7_r22_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    tolls = await lived(planned(SEED, KILLS, [name for name in available() if name not in FAULTY], each=EACH), tmp_path)
+    tolls = await lived(planned(SEED, KILLS, available(), each=EACH), tmp_path)
     total = Toll()
     for toll in tolls.values():
         total.add(toll)
@@ -37,10 +33,7 @@ async def test_r1_r2_r4_r6_r7_r22_fifty_kills_lose_nothing_and_double_nothing(tm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "place",
-    [pytest.param(name, marks=pytest.mark.xfail(reason=FAULTY[name]) if name in FAULTY else ()) for name in PLACES],
-)
+@pytest.mark.parametrize("place", PLACES)
 async def test_r1_r2_r6_killed_at_every_station_in_turn(tmp_path: Path, place: str) -> None:
     """One small pass each in the mode that has the most stations; what is never come to is no kill."""
     PLACES[place].need()
