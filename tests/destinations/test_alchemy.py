@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+from hypothesis import HealthCheck, Phase, example, given, settings, strategies as st
 from sqlalchemy.sql import quoted_name
 
 from syncline.databases.address import parse_address
@@ -86,6 +86,7 @@ pages = st.lists(st.lists(st.tuples(keys, scalars), min_size=1, max_size=4), min
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+@example(pages=[[(1, date(839, 7, 26)), ("ä", {"007": True})], [("a", False)], [("a ", Decimal("0.01"))]])  # trimmed
 @given(pages=pages)
 def test_r34_r35_whatever_comes_is_exact_or_rejected_with_its_path(
     database: AlchemyDatabase, key: tuple[str, ...], pages: list[list[tuple[Any, Any]]]

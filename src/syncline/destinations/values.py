@@ -235,12 +235,19 @@ def holds_nul(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(holds_nul, value))
 
 
+def finite(value: float | Decimal) -> bool:
+    """math.isfinite would make a float of a decimal first: too small for many, and an error for a signalling NaN."""
+    return value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+
+
+def all_finite(values: Iterable[float | Decimal | None]) -> bool:
+    return all(value is None or finite(value) for value in values)
+
+
 def has_nan(value: Any) -> bool:
     """Whether there is a number in it that JSON does not have."""
     if isinstance(value, dict):
         return any(map(has_nan, value.values()))
     if isinstance(value, list | tuple):
         return any(map(has_nan, value))
-    if isinstance(value, Decimal):
-        return not value.is_finite()  # math.isfinite would make a float of it first
-    return isinstance(value, float) and not math.isfinite(value)
+    return isinstance(value, float | Decimal) and not finite(value)

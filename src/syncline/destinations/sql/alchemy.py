@@ -328,8 +328,8 @@ class AlchemyTables(Tables):
     def said(self, problem: BaseException) -> str:
         return problem.faults[0] if isinstance(problem, Inexact) else self._alchemy.said(problem)
 
-    def path_in(self, said: str) -> str:
-        return said.path if isinstance(said, Fault) else ""
+    def path_in(self, said: str, table: Table) -> str:
+        return said.path if isinstance(said, Fault) else super().path_in(said, table)
 
     def restore(self, stored: Any, column: Column) -> Any:
         return self._columns.restored(stored, column)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from syncline.databases.ways import Type, Ways
 from syncline.destinations.sql.table import Column
-from syncline.destinations.values import Convert, Logical, holds_nul, spell, spell_json
+from syncline.destinations.values import Convert, Logical, all_finite, finite, holds_nul, spell, spell_json
 from syncline.model import decode_json
 
 WHOLE, SCALE = 20, 10
@@ -242,14 +241,14 @@ class Columns:
         if sized or column.logical in ("json", "timestamp") or (column.logical == "float" and kinds & {int, Decimal}):
             return lambda values: not any(misfit(value, column) for value in values)
         if kinds & {float, Decimal}:
-            return lambda values: all(value is None or math.isfinite(value) for value in values)
+            return all_finite
         return None
 
     def misfit(self, value: Any, column: Column | None) -> str | None:
         """What the rule for all destinations does not say: why this value cannot be kept exactly here."""
         if value is None:
             return None
-        if isinstance(value, float | Decimal) and not math.isfinite(value):
+        if isinstance(value, float | Decimal) and not finite(value):
             return "Infinity is not a number that every database holds"
         if not self.ways.holds_nul and holds_nul(value):
             return f"{self.dialect.name}'s text cannot hold NUL (\\u0000)"

@@ -14,7 +14,7 @@ from typing import Any
 
 from syncline.destinations.sql.digits import as_decimal, digits_of, exponent_of, misfit_of_size
 from syncline.destinations.sql.table import Column
-from syncline.destinations.values import Convert, Logical, spell, spell_json
+from syncline.destinations.values import Convert, Logical, finite, spell, spell_json
 
 DECLARED: dict[Logical, str] = {
     "unknown": "VARCHAR",
@@ -152,7 +152,7 @@ def misfit(value: Any, column: Column) -> str | None:
     """Why a value that is of the column's logical type cannot be kept in it exactly."""
     if column.lossy:
         return f"Syncline does not write {column.declared[:60]}; make the column JSON, or leave it out of the mapping"
-    if isinstance(value, Decimal | float) and column.logical == "decimal" and not math.isfinite(value):
+    if isinstance(value, Decimal | float) and column.logical == "decimal" and not finite(value):
         return f"{value} is not a number that a {column.declared} can hold"
     if isinstance(value, int | Decimal) and column.declared in SMALLER | LARGER:
         low, high = (SMALLER | LARGER)[column.declared]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -28,7 +27,7 @@ from syncline.destinations.sql.mysql_types import (
 )
 from syncline.destinations.sql.table import Change, Column, Table
 from syncline.destinations.sql.tables import Check, Statement, Tables
-from syncline.destinations.values import Convert, Logical, join, restore, spell, spell_json
+from syncline.destinations.values import Convert, Logical, all_finite, finite, join, restore, spell, spell_json
 from syncline.errors import PlanError
 from syncline.model import Row
 
@@ -205,13 +204,13 @@ class MysqlTables(Tables):
         if column.fits:
             return _fitting(column.fits)
         if column.logical in ("float", "json") and kinds & {float, Decimal}:
-            return lambda values: all(value is None or math.isfinite(value) for value in values)
+            return all_finite
         return None
 
     def misfit(self, value: Any, column: Column | None) -> str | None:
         if (reason := super().misfit(value, column)) or value is None or column is None:
             return reason
-        if isinstance(value, float | Decimal) and column.logical in ("float", "decimal") and not math.isfinite(value):
+        if isinstance(value, float | Decimal) and column.logical in ("float", "decimal") and not finite(value):
             return f"{self._mysql.product} knows no {value}"
         if column.logical == "json":
             return misfit_of_json(value, column.declared)
@@ -239,8 +238,8 @@ class MysqlTables(Tables):
     def said(self, problem: BaseException) -> str:
         return super().said(problem) if code_of(problem) is None else str(problem.args[1])
 
-    def path_in(self, said: str) -> str:
-        return column_in(said)
+    def path_in(self, said: str, table: Table) -> str:
+        return column_in(said) or super().path_in(said, table)
 
     def outdated(self, problem: BaseException) -> bool:
         return code_of(problem) in OUTDATED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -14,7 +13,7 @@ from syncline.destinations.sql.digits import exponent_of, misfit_of_size
 from syncline.destinations.sql.identifiers import fault_of
 from syncline.destinations.sql.table import Change, Column, Table
 from syncline.destinations.sql.tables import Check, Statement, Tables, doubled
-from syncline.destinations.values import Convert, Logical, holds_nul, spell, spell_json
+from syncline.destinations.values import Convert, Logical, all_finite, holds_nul, spell, spell_json
 from syncline.errors import PlanError
 from syncline.model import Row
 
@@ -162,7 +161,7 @@ class PostgresTables(Tables):
         if column.declared in SMALLER or (column.logical == "float" and kinds & {int, Decimal}) or column.fits:
             return lambda values: all(value is None or self.misfit(value, column) is None for value in values)
         if float in kinds or (column.logical == "json" and Decimal in kinds):
-            return lambda values: all(value is None or math.isfinite(value) for value in values)
+            return all_finite
         return None
 
     def restore(self, stored: Any, column: Column) -> Any:

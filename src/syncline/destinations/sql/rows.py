@@ -268,7 +268,7 @@ class Rows:
             put.written, told = self._tables.put_each(statement, rows)
             put.unchanged = len(rows) - len(told) - put.written
             for number, what in told.items():
-                path = self._tables.path_in(what)
+                path = self._tables.path_in(what, self._table)
                 ready.refused[number] = Refusal(number, path, f"the database refused the row: {what}")
         put.refusals = sorted(ready.refused.values(), key=lambda refusal: refusal.row)
         return put

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -14,7 +13,7 @@ from syncline.databases.sqlite import SqliteDatabase
 from syncline.destinations.sql.identifiers import fold, quoted
 from syncline.destinations.sql.table import Change, Column, Table
 from syncline.destinations.sql.tables import Check, Statement, Tables, doubled
-from syncline.destinations.values import Convert, Logical, converter, widen
+from syncline.destinations.values import Convert, Logical, all_finite, converter, widen
 from syncline.errors import PlanError
 from syncline.model import Row
 
@@ -81,7 +80,7 @@ class SqliteTables(Tables):
 
     def check(self, column: Column, kinds: frozenset[type]) -> Check | None:
         if float in kinds or (column.logical == "json" and Decimal in kinds):
-            return _all_finite
+            return all_finite
         return None
 
     # Growth
@@ -247,10 +246,6 @@ def _read_column(name: str, declared: str) -> Column:
     if "JSON" in upper:
         return Column(name, declared, "json", lossy=True)
     return Column(name, declared, "text" if re.search("DATE|TIME", upper) else "decimal", lossy=True)
-
-
-def _all_finite(values: Sequence[Any]) -> bool:
-    return all(value is None or math.isfinite(value) for value in values)
 
 
 def _nothing() -> None:

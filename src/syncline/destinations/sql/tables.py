@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -220,9 +221,10 @@ class Tables(ABC):
         lines = str(problem).strip().splitlines()
         return lines[0] if lines else type(problem).__name__
 
-    def path_in(self, said: str) -> str:
-        """The column that such words speak of; empty where they name none."""
-        return ""
+    def path_in(self, said: str, table: Table) -> str:
+        """The column that such words speak of; empty where they name none, or several."""
+        named = [column.name for column in table.columns.values() if re.search(rf"\b{re.escape(column.name)}\b", said)]
+        return named[0] if len(named) == 1 else ""
 
     def savepoint(self) -> AbstractContextManager[None]:
         return self.database.savepoint()
