@@ -243,7 +243,9 @@ async def test_a_table_of_somebody_else_is_adopted_with_its_constraints(bench: B
         (6, "f", 6, "f@x", None),
         (7, "g", 7, "f@x", None),
     )  # fmt: skip
-    assert [(r.record["id"], r.path) for r in written.rejected] == [(2, ""), (3, ""), (4, ""), (5, "n"), (7, "")]
+    assert [(r.record["id"], r.path) for r in written.rejected] == [
+        (2, "name"), (3, "n"), (4, "mail"), (5, "n"), (7, ""),
+    ]  # fmt: skip
     assert "NOT NULL constraint failed" in written.rejected[0].reason
     assert written.written == 2
     found = sorted(bench.read(), key=lambda row: row["ID"])

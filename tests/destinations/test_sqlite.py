@@ -165,8 +165,8 @@ async def test_a_table_of_somebody_else_is_adopted_as_it_is(bench: Bench):
         (2, "price"),
         (3, "n"),
         (4, "day"),
-        (5, ""),
-        (6, ""),
+        (5, "name"),
+        (6, "n"),
     ]
     assert [(row["ID"], row["name"], row["n"], row["mine"], row["extra"]) for row in bench.read()] == [
         (1, "new", 5, "kept", '{"a":1}'),
