@@ -85,6 +85,11 @@ def _schema(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="PATH", help="write it to this file instead of stdout")
 
 
+def _doc(parser: argparse.ArgumentParser) -> None:
+    _file(parser)
+    parser.add_argument("-o", "--output", metavar="PATH", help="write it to this file instead of stdout")
+
+
 def _status(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="FILE", help="integration files, or folders of them")
 
@@ -170,6 +175,7 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "check": _check,
     "preview": _preview,
     "plan": _plan,
+    "doc": _doc,
     "schema": _schema,
     "login": _login,
     "run": _run,

@@ -1,0 +1,1 @@
+"""What is made out of an integration: its document, its code, its project."""
