@@ -6,16 +6,19 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from syncline.databases import Address, parse_address, sqlite_file
 from syncline.destinations import Destination, Sink
 from syncline.engine.fetching import resolved
-from syncline.engine.tokens import keeping
+from syncline.engine.tokens import End, keeping
 from syncline.errors import PlanError, UsageError
+from syncline.http import Send, TokenStore
 from syncline.model import Clock, reveal
 from syncline.model.names import did_you_mean
+from syncline.secrets import redactor
 from syncline.sources import HttpSource, Reader
 from syncline.spec import Integration, Stream, check_value, load
 from syncline.state import StateStore
@@ -69,8 +72,30 @@ async def prepared(
     return Prepared(integration=complete, streams=chosen, again=again)
 
 
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """What takes the outside world's place in a rehearsal, by end: the network, and where tokens are kept.
+
+    `chance` gives numbers from 0 to 1 for the jitter.
+    """
+
+    networks: Mapping[End, Send]
+    tokens: Mapping[End, TokenStore] = {}
+    chance: Callable[[], float]
+
+    def keeping(self, end: End) -> dict[str, Any]:
+        """As `tokens.keeping`, of an end that is an API; nothing for any other."""
+        if end not in self.networks:
+            return {}
+        return {
+            "transport": self.networks[end],
+            "tokens": self.tokens.get(end),
+            "chance": self.chance,
+            "on_secret": redactor.add,
+        }
+
+
 @asynccontextmanager
-async def opened(ready: Prepared, clock: Clock) -> AsyncIterator[Opened]:
+async def opened(ready: Prepared, clock: Clock, stage: Stage | None = None) -> AsyncIterator[Opened]:
     """Open the destination, then the source; close both, whatever happens."""
 
     async def renew() -> bool:
@@ -78,33 +103,35 @@ async def opened(ready: Prepared, clock: Clock) -> AsyncIterator[Opened]:
         if fresh.source == parts.integration.source and fresh.streams == parts.integration.streams:
             return False
         await source.aclose()
-        parts.reader = await source.enter_async_context(opened_reader(fresh, clock))
+        parts.reader = await source.enter_async_context(opened_reader(fresh, clock, stage))
         parts.integration = fresh
         return True
 
-    async with opened_sink(ready.integration, clock) as sink, AsyncExitStack() as source:
-        reader = await source.enter_async_context(opened_reader(ready.integration, clock))
+    async with opened_sink(ready.integration, clock, stage) as sink, AsyncExitStack() as source:
+        reader = await source.enter_async_context(opened_reader(ready.integration, clock, stage))
         parts = Opened(integration=ready.integration, reader=reader, sink=sink, renew=renew)
         yield parts
 
 
 @asynccontextmanager
-async def opened_reader(integration: Integration, clock: Clock) -> AsyncIterator[Reader]:
+async def opened_reader(integration: Integration, clock: Clock, stage: Stage | None = None) -> AsyncIterator[Reader]:
     source = integration.source
     assert isinstance(source, HttpSource)
     streams = {stream.name: stream for stream in integration.streams}
-    async with source.open(streams, clock=clock, **keeping(integration, clock)) as reader:
+    around = keeping(integration, clock) if stage is None else stage.keeping("source")
+    async with source.open(streams, clock=clock, **around) as reader:
         yield reader
 
 
 @asynccontextmanager
-async def opened_sink(integration: Integration, clock: Clock) -> AsyncIterator[Sink]:
+async def opened_sink(integration: Integration, clock: Clock, stage: Stage | None = None) -> AsyncIterator[Sink]:
     destination = destination_of(integration)
+    around = keeping(integration, clock, "destination") if stage is None else stage.keeping("destination")
     async with destination.open(
         integration=integration.name,
         default_state=default_state(integration),
         clock=clock,
-        **keeping(integration, clock, "destination"),
+        **around,
     ) as sink:
         yield sink
 

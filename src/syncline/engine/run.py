@@ -10,7 +10,7 @@ from pathlib import Path
 
 from syncline import events
 from syncline.destinations import Sink, UnfinishedLost, Writer
-from syncline.engine.opening import Opened, opened, prepared
+from syncline.engine.opening import Opened, Stage, opened, prepared
 from syncline.engine.report import EXIT_CODES, Report, StreamReport, Tally, finished, status_of
 from syncline.engine.stream_run import Stopped, StreamRun
 from syncline.errors import (
@@ -69,13 +69,15 @@ async def arun(
     clock: Clock | None = None,
     listeners: Sequence[events.Listener] = (),
     stop: asyncio.Event | None = None,
+    stage: Stage | None = None,
 ) -> Report:
     """Run an integration, or the one in a file, to its end.
 
     `streams` names those to run (default: all); `full` forgets the cursor and reads everything; `limit` ends each stream
     after about so many records, to go on from there in the next run. `allow_deletes` deletes what a complete pass did not list
     however much that is, and lets a first pass replace rows that somebody else put there. `environment` takes the place of the
-    process's for secret references. Setting `stop` makes the run checkpoint and leave.
+    process's for secret references. Setting `stop` makes the run checkpoint and leave. `stage` takes the outside world's place in
+    rehearsals.
 
     What fails in one stream is told in the report and does not stop the others, unless they would meet it too. Raises
     SpecError and PlanError for what makes a run impossible, AuthError for missing credentials, and LeaseError where another
@@ -91,7 +93,7 @@ async def arun(
         events.listening(tally, *listeners),
         events.within(run_id=report.run_id, integration=report.integration, stream=""),
     ):
-        async with opened(ready, clock) as open_parts:
+        async with opened(ready, clock, stage) as open_parts:
             this = _Run(open_parts, clock, report, tally=tally, stop=stop or asyncio.Event(), full=full, limit=limit)
             this.allow_deletes = allow_deletes
             await this.go(ready.streams)

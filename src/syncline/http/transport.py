@@ -111,7 +111,7 @@ class _Sender:
             raise OriginError(
                 "the address means different hosts to different readers", hint="write it as https://host/path"
             )
-        headers, options = _headers(request), dict[str, Any]()
+        headers, options = headers_of(request), dict[str, Any]()
         if proxy is not None:
             options["proxy"] = URL(proxy.url)
             if proxy.authorization and address.scheme == "https":
@@ -133,7 +133,8 @@ class _Sender:
         )
 
 
-def _headers(request: Request) -> dict[str, str]:
+def headers_of(request: Request) -> dict[str, str]:
+    """The headers as they are sent, secrets included, with the type of the body."""
     headers = {}
     typed = False
     for name, value in request.headers.items():

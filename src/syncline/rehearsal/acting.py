@@ -1,0 +1,203 @@
+"""One act of a rehearsal: an integration run against one world, until nothing goes wrong any more, and judged after each run."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from syncline import events
+from syncline.engine import Report, Stage, arun, resolved
+from syncline.errors import SynclineError
+from syncline.http import Connection
+from syncline.rehearsal.clock import SimulatedClock
+from syncline.rehearsal.evidence import ActReport, Pass
+from syncline.rehearsal.holdings import holdings_of
+from syncline.rehearsal.network import simulated_network
+from syncline.rehearsal.oracle import Moment, Oracle
+from syncline.rehearsal.simulator import Simulator, World
+from syncline.rehearsal.simulator.faults import Fault
+from syncline.rehearsal.simulator.quota import highest_rates
+from syncline.rehearsal.simulator.tokens import TokenDoor
+from syncline.rehearsal.staging import MemoryStore, Staged
+from syncline.sources import HttpSource
+from syncline.spec import Integration
+
+Runner = Callable[..., Awaitable[Report]]
+"""What makes a run: the engine's own `arun`, or one with a protection switched off."""
+
+BETWEEN = 900.0
+"""Seconds between two runs."""
+PATIENCE = 6
+"""Runs after which a rehearsal gives up waiting for one that gets everything."""
+TOLD = 1_000
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to happen: which faults, in a world of what size. `changes` happen to each list between the first runs."""
+
+    name: str
+    seed: int
+    sizes: dict[str, int]
+    faults: tuple[Fault, ...] = ()
+    changes: int = 3
+
+
+async def play(staged: Staged, act: Act, *, runner: Runner = arun) -> ActReport:
+    """Run the integration until a run after the last fault gets everything, and tell what was seen.
+
+    `staged.folder` is emptied of nothing: give each act its own.
+    """
+    stage = await _Playing.begin(staged, act, runner)
+    await stage.go()
+    return stage.report
+
+
+class _Playing:
+    def __init__(
+        self, staged: Staged, act: Act, runner: Runner, integration: Integration, clock: SimulatedClock
+    ) -> None:
+        self.staged, self.act, self.runner, self.clock = staged, act, runner, clock
+        self.integration = integration
+        self.world = World(integration, act.seed, act.sizes, clock.now())
+        self.simulator = Simulator(integration, self.world, act.faults, began=clock.now())
+        self.report = ActReport(
+            name=act.name, seed=act.seed, faults=[msgspec.to_builtins(fault) for fault in act.faults]
+        )
+        self._stage = self._made_stage()
+        self._passes: Counter[str] = Counter()
+
+    @classmethod
+    async def begin(cls, staged: Staged, act: Act, runner: Runner) -> _Playing:
+        complete = await resolved(staged.integration, staged.environment, staged.folder)
+        return cls(staged, act, runner, complete, SimulatedClock())
+
+    def _made_stage(self) -> Stage:
+        ends: dict[Any, Any] = {"source": self.integration.source, "destination": self.integration.destination}
+        networks = {
+            name: simulated_network(self.simulator, end, self.clock)
+            for name, end in ends.items()
+            if isinstance(end, Connection)
+        }
+        chance = random.Random(self.act.seed).random  # noqa: S311 – jitter, the same for the same seed
+        return Stage(networks=networks, tokens=self._tokens(), chance=chance)
+
+    def _tokens(self) -> dict[Any, Any]:
+        source = self.integration.source
+        assert isinstance(source, HttpSource)
+        stores = getattr(source.auth, "grant", None) in ("authorization_code", "device_code", "refresh_token")
+        return {"source": MemoryStore(self.act.seed)} if stores else {}
+
+    async def go(self) -> None:
+        began = time.monotonic()
+        await self._run()
+        for count in range(PATIENCE):
+            if self._is_over(count):
+                break
+            self.clock.advance(BETWEEN / 2)
+            if count == 0:
+                self._move_on()
+            self.clock.advance(BETWEEN / 2)
+            await self._run()
+        self._conclude(time.monotonic() - began)
+
+    def _is_over(self, count: int) -> bool:
+        last = self.report.passes[-1]
+        return count > 0 and last.quiet and last.complete
+
+    def _move_on(self) -> None:
+        """Between the first runs some records change, some come and some go."""
+        now = round(self.clock.now().timestamp() * 1000)
+        for name in self.world.streams:
+            lines = list(_first(self.world.lines(name), 2))
+            for line in lines:
+                listing = self.world.listing(name, line)
+                first = line * self.world.stride(name)
+                for place in range(0, listing.places, max(1, listing.places // max(self.act.changes, 1))):
+                    self.world.change(name, first + listing.index(place), now)
+                if self.act.changes and not self.world.streams[name].single:
+                    self.world.insert(name, line, now, first=False)
+
+    async def _run(self) -> None:
+        struck, requests = len(self.simulator.struck), self.simulator.requests
+        began = self.clock.elapsed
+        told: list[dict[str, Any]] = []
+
+        def hear(scope: events.Scope, event: events.Event) -> None:
+            if len(told) < TOLD:
+                told.append({"run_id": scope.run_id, "stream": scope.stream, **msgspec.to_builtins(event)})
+
+        this = Pass(exit_code=0, began=began, ended=began, quiet=False)
+        try:
+            report = await self.runner(
+                self.staged.integration,
+                environment=self.staged.environment,
+                clock=self.clock,
+                listeners=[hear],
+                stage=self._stage,
+            )
+            this.exit_code, this.report = report.exit_code, report.to_data()
+        except SynclineError as error:
+            this.exit_code, this.error = error.exit_code, error.to_data()
+        this.ended, this.events = self.clock.elapsed, told
+        this.quiet = len(self.simulator.struck) == struck
+        self.report.passes.append(this)
+        self._judge(this)
+        self._blame(this, self.simulator.requests - requests)
+
+    def _judge(self, this: Pass) -> None:
+        holdings = holdings_of(self.integration, self.staged.folder)
+        began = self.world.began + round(this.began * 1000)
+        streams = {stream["name"]: stream for stream in (this.report or {}).get("streams", ())}
+        for stream in self.integration.streams:
+            told = streams.get(stream.name, {})
+            complete = told.get("status") == "done" and not told["resumed"]
+            self._passes[stream.name] += complete
+            oracle = Oracle(self.world, stream, self.integration.state_key(stream))
+            moment = Moment(began=began, complete=complete, passes=self._passes[stream.name])
+            this.verdicts[stream.name] = oracle.judge(holdings, moment)
+            this.complete = this.complete and complete
+
+    def _blame(self, this: Pass, requests: int) -> None:
+        run = len(self.report.passes)
+        for name, verdict in this.verdicts.items():
+            if not verdict.exact:
+                self.report.problems.append(f"run {run}, {name}: {verdict}")
+        if this.report is not None:
+            account = this.report["account"]
+            told = sum(account[name] for name in ("written", "unchanged", "rejected", "filtered", "in_doubt"))
+            if account["read"] != told:
+                self.report.problems.append(f"run {run}: the account does not add up: {account}")
+
+    def _conclude(self, seconds: float) -> None:
+        report, simulator = self.report, self.simulator
+        report.seen, report.struck, report.requests = simulator.seen, simulator.struck, simulator.requests
+        report.seconds, report.simulated_seconds = seconds, self.clock.elapsed
+        report.tokens = simulator.door.issued if isinstance(simulator.door, TokenDoor) else 0
+        source = self.integration.source
+        assert isinstance(source, HttpSource)
+        report.limits = [
+            {"limit": str(high.rate), "highest": high.most, "counted": simulator.quota.way}
+            for high in highest_rates(source.rate_limit, simulator.times)
+        ]
+        last = report.passes[-1]
+        if not (last.quiet and last.complete):
+            report.problems.append(f"no run got everything, {len(report.passes)} were made: {_why(last)}")
+        if simulator.quota.refusals:
+            report.problems.append(f"{simulator.quota.refusals} requests were more than the API allows")
+        first = report.passes[0]
+        if first.exit_code and all(fault.fate == "survived" for fault in self.act.faults):
+            report.problems.append(f"run 1 ended with exit code {first.exit_code}: {_why(first)}")
+
+
+def _why(this: Pass) -> str:
+    error = this.error or (this.report or {}).get("error") or {}
+    return str(error.get("what", f"exit code {this.exit_code}"))
+
+
+def _first(values: Any, count: int) -> Sequence[Any]:
+    return [value for value, _ in zip(values, range(count), strict=False)]

@@ -1,0 +1,135 @@
+"""What a scratch destination holds, read by other means than Syncline's own."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+from syncline.model import reveal
+from syncline.spec import Integration, Stream
+
+Row = dict[str, Any]
+
+
+class Holdings(Protocol):
+    """`rows` are those of a stream's table, in the order in which they lie; `letters` its dead letters, as JSON text."""
+
+    def rows(self, stream: Stream) -> Iterator[Row]: ...
+
+    def letters(self, key: str) -> list[str]: ...
+
+
+class SqliteHoldings:
+    def __init__(self, path: Path, state: Path | None = None) -> None:
+        self._path, self._state = path, state or path
+
+    def rows(self, stream: Stream) -> Iterator[Row]:
+        return self.table(stream.into.table or stream.name)
+
+    def table(self, name: str) -> Iterator[Row]:
+        if not self._path.exists():
+            return
+        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as database:
+            if _has(database, name):
+                found = database.execute(f"SELECT * FROM {_quoted(name)}")  # noqa: S608 – quoted
+                columns = [column for column, *_ in found.description]
+                for values in found:
+                    yield dict(zip(columns, values, strict=True))
+
+    def letters(self, key: str) -> list[str]:
+        if not self._state.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{self._state}?mode=ro", uri=True)) as database:
+            if not _has(database, "syncline_rejects"):
+                return []
+            query = "SELECT record FROM syncline_rejects WHERE stream = ? AND status = 'open'"
+            return [text for (text,) in database.execute(query, (key,))]
+
+
+class DuckdbHoldings:
+    """A DuckDB file; the package is there, or the run could not have written it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def rows(self, stream: Stream) -> Iterator[Row]:
+        return self._read(f"SELECT * FROM {_quoted(stream.into.table or stream.name)}")  # noqa: S608 – quoted
+
+    def letters(self, key: str) -> list[str]:
+        query = "SELECT record FROM syncline_rejects WHERE stream = ? AND status = 'open'"
+        return [row["record"] for row in self._read(query, key)]
+
+    def _read(self, query: str, *values: Any) -> Iterator[Row]:
+        import duckdb  # late: an optional extra
+
+        if not self._path.exists():
+            return
+        with duckdb.connect(str(self._path), read_only=True) as database:
+            try:
+                found = database.execute(query, values)
+            except duckdb.CatalogException:  # no such table yet
+                return
+            columns = [column for column, *_ in found.description or ()]
+            while some := found.fetchmany(1_000):
+                for row in some:
+                    yield dict(zip(columns, row, strict=True))
+
+
+class FileHoldings:
+    """A folder of files; those of a stream are the ones its manifest names."""
+
+    def __init__(self, folder: Path, state: Path) -> None:
+        self._folder, self._letters = folder, SqliteHoldings(state)
+
+    def rows(self, stream: Stream) -> Iterator[Row]:
+        table = stream.into.table or stream.name
+        for manifest in sorted(self._folder.rglob(f"*{table}*manifest*.json")):
+            for entry in json.loads(manifest.read_text(encoding="utf-8"))["files"]:
+                yield from _rows_of(manifest.parent / entry["path"])
+
+    def letters(self, key: str) -> list[str]:
+        return self._letters.letters(key)
+
+
+def _rows_of(path: Path) -> Iterator[Row]:
+    name = path.name.removesuffix(".gz")
+    opened: Callable[..., Any] = gzip.open if path.name.endswith(".gz") else open
+    if name.endswith(".parquet"):
+        import duckdb  # late: an optional extra, there because the run has written with it
+
+        found = duckdb.execute("SELECT * FROM read_parquet(?, hive_partitioning = true)", [str(path)])
+        columns = [column for column, *_ in found.description or ()]
+        yield from (dict(zip(columns, row, strict=True)) for row in found.fetchall())
+        return
+    with opened(path, "rt", encoding="utf-8", newline="") as lines:
+        if name.endswith(".csv"):
+            yield from csv.DictReader(lines)
+        else:
+            yield from (json.loads(line, parse_float=Decimal) for line in lines)
+
+
+def holdings_of(integration: Integration, folder: Path) -> Holdings:
+    """Of a staged integration's destination."""
+    destination: Any = integration.destination
+    state = folder / "state.db"
+    if destination.kind == "duckdb":
+        return DuckdbHoldings(Path(reveal(destination.path)))
+    if destination.kind == "file":
+        return FileHoldings(folder, state)
+    scheme, _, path = reveal(destination.url).partition(":///")
+    return DuckdbHoldings(Path(path)) if scheme == "duckdb" else SqliteHoldings(Path(path))
+
+
+def _has(database: sqlite3.Connection, table: str) -> bool:
+    return database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

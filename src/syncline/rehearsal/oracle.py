@@ -1,0 +1,284 @@
+"""What must be at the destination after a run, worked out from the world: every record once, in a version that was there.
+
+Records and rows are read side by side, a thousand at a time, so that a million of them take no memory where they lie in order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from syncline.mapping import Mapper, compile_mapping
+from syncline.model import read_path
+from syncline.rehearsal.evidence import Verdict
+from syncline.rehearsal.holdings import Holdings, Row
+from syncline.rehearsal.simulator.blueprint import key_number
+from syncline.rehearsal.simulator.world import Version, World
+from syncline.spec import Stream, key_columns
+
+TOGETHER = 1_000
+Key = tuple[str, ...]
+Meant = dict[str, Any]
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run must have seen. `began` is in milliseconds since 1970; `complete` says that the run read from the start of its
+    pass to the end and said so, and so has at least what was there when it began.
+    """
+
+    began: int
+    complete: bool
+    passes: int = 1
+    """How many came to their end so far."""
+
+
+class Oracle:
+    """Judges one stream's rows against its world."""
+
+    def __init__(self, world: World, stream: Stream, state_key: str) -> None:
+        self.world, self.stream, self.state_key = world, stream, state_key
+        self._mapper: Mapper = compile_mapping(stream.mapping, stream.where)
+        self._key = key_columns(stream)
+
+    def judge(self, holdings: Holdings, moment: Moment) -> Verdict:
+        """The verdict on what is there now."""
+        judging = _Judging(self, moment, Counter(self._letters(holdings)))
+        rows, numbers = holdings.rows(self.stream), self.world.numbers(self.stream.name)
+        while True:
+            some, others = list(islice(rows, TOGETHER)), list(islice(numbers, TOGETHER))
+            if not some and not others:
+                break
+            judging.take(some, others)
+        return judging.end()
+
+    def _letters(self, holdings: Holdings) -> Iterator[int]:
+        for text in holdings.letters(self.state_key):
+            number = self.number_in(json.loads(text))
+            if number is not None:
+                yield number
+
+    def number_in(self, record: Any) -> int | None:
+        """Which record this is, by any of its keys."""
+        for path in self.world.blueprint(self.stream.name).keys:
+            number = key_number(read_path(path, record))
+            if number is not None:
+                return number
+        return None
+
+    def meant(self, number: int, version: Version) -> Meant | None:
+        """The row that this version becomes; None where the mapping rejects it, or filters it out."""
+        record = self.world.record(self.stream.name, number, version)
+        context = self.world.context(self.stream.name, number // self.world.stride(self.stream.name))
+        if context and isinstance(record, dict):
+            record = {**context, **record}
+        mapped = self._mapper.map([record])
+        return dict(zip(mapped.batch.columns, mapped.batch.rows[0], strict=True)) if mapped.batch.rows else None
+
+    def rejects(self, number: int, version: Version) -> bool:
+        record = self.world.record(self.stream.name, number, version)
+        return bool(self._mapper.map([record]).rejected)
+
+    def key_of(self, row: Row) -> Key:
+        names = self._key or tuple(sorted(row))
+        return tuple(_plain(row.get(name)) for name in names)
+
+
+class _Judging:
+    """Rows and records that have not met their like yet."""
+
+    def __init__(self, oracle: Oracle, moment: Moment, letters: Counter[int]) -> None:
+        self._oracle, self._moment, self._letters = oracle, moment, letters
+        self._rows: dict[Key, list[Row]] = {}
+        self._records: dict[Key, tuple[int, Version, Meant]] = {}
+        self._met: set[Key] = set()
+        self.verdict = Verdict()
+
+    def take(self, rows: list[Row], numbers: list[int]) -> None:
+        oracle, name = self._oracle, self._oracle.stream.name
+        for row in rows:
+            if row.get(self._column_of_the_dead) is None:
+                self._rows.setdefault(oracle.key_of(row), []).append(row)
+                self.verdict.found += 1
+        for number in numbers:
+            version = oracle.world.history(name, number)[-1]
+            meant = None if version.gone else oracle.meant(number, version)
+            if meant is not None:
+                self._records[oracle.key_of(meant)] = number, version, meant
+                self.verdict.expected += 1
+            elif not version.gone:
+                self._refused(number, version)
+        for key in self._rows.keys() & self._records.keys():
+            self._compare(key, *self._records.pop(key), self._rows.pop(key))
+
+    @property
+    def _column_of_the_dead(self) -> str:
+        deletes = self._oracle.stream.deletes
+        return deletes.column if deletes is not None else ""
+
+    def _refused(self, number: int, version: Version) -> None:
+        if not self._oracle.rejects(number, version):
+            return
+        if self._letters[number]:
+            self.verdict.rejected += 1
+        elif self._is_owed(number):
+            self.verdict.blame("lost", f"the dead letter of record {number + 1}")
+
+    def _compare(self, key: Key, number: int, version: Version, meant: Meant, rows: list[Row]) -> None:
+        write = self._oracle.stream.into.write
+        if write == "append":
+            self._compare_appended(key, number, version, meant, rows)
+            return
+        if len(rows) > 1:
+            self.verdict.blame("twice", ", ".join(key))
+        self._met.add(key)
+        history = self._oracle.world.history(self._oracle.stream.name, number)
+        which = next((one for one in reversed(history) if self._is(rows[0], number, one)), None)
+        if which is None:
+            self.verdict.blame("wrong", f"{', '.join(key)}: {difference(rows[0], meant)}")
+        elif self._moment.complete and which.number < self._at_the_start(history).number:
+            self.verdict.blame("stale", ", ".join(key))
+
+    def _at_the_start(self, history: list[Version]) -> Version:
+        """The version that the run found when it began."""
+        return next((one for one in reversed(history) if one.at <= self._moment.began), history[0])
+
+    def _is_owed(self, number: int) -> bool:
+        """Whether the run must have seen the record."""
+        first = self._oracle.world.history(self._oracle.stream.name, number)[0]
+        return self._moment.complete and first.at <= self._moment.began
+
+    def _compare_appended(self, key: Key, number: int, version: Version, meant: Meant, rows: list[Row]) -> None:
+        self._met.add(key)
+        newest = [row for row in rows if same(row, meant)]
+        most = 1 if self._oracle.stream.incremental else max(self._moment.passes, 1)
+        if not newest and self._moment.complete and version.at <= self._moment.began:
+            self.verdict.blame("stale", ", ".join(key))
+        if len(newest) > most:
+            self.verdict.blame("twice", ", ".join(key))
+        for row in rows:
+            if row not in newest and not self._was(row, number):
+                self.verdict.blame("wrong", f"{', '.join(key)}: {difference(row, meant)}")
+
+    def _is(self, row: Row, number: int, version: Version) -> bool:
+        meant = self._oracle.meant(number, version)
+        return meant is not None and same(row, meant)
+
+    def _was(self, row: Row, number: int) -> bool:
+        history = self._oracle.world.history(self._oracle.stream.name, number)
+        return any(self._is(row, number, version) for version in history)
+
+    def end(self) -> Verdict:
+        for key, (number, _, _) in self._records.items():
+            if self._is_owed(number):
+                self.verdict.blame("lost", f"record {number + 1} ({', '.join(key)})")
+        if self._rows:
+            self._explain()
+        return self.verdict
+
+    def _explain(self) -> None:
+        """Rows whose record is not there now: of one that is gone, or changed beyond what the mapping takes, or of none."""
+        world, stream = self._oracle.world, self._oracle.stream
+        known: dict[Key, int] = {}
+        for (name, line), collection in world.collections.items():
+            if name != stream.name:
+                continue
+            for index in collection.versions:
+                number = line * world.stride(name) + index
+                for version in world.history(name, number):
+                    meant = self._oracle.meant(number, version)
+                    if meant is not None:
+                        known[self._oracle.key_of(meant)] = number
+        for key, rows in self._rows.items():
+            if key in self._met:
+                self.verdict.blame("twice", ", ".join(key))
+            elif key not in known:
+                self.verdict.blame("unknown", ", ".join(key))
+            elif not all(self._was(row, known[key]) for row in rows):
+                self.verdict.blame("wrong", ", ".join(key))
+            elif self._moment.complete and self._must_be_gone(known[key]):
+                self.verdict.blame("stale", f"{', '.join(key)}, which was deleted")
+
+    def _must_be_gone(self, number: int) -> bool:
+        stream = self._oracle.stream
+        newest = self._oracle.world.history(stream.name, number)[-1]
+        if not newest.gone or newest.at > self._moment.began:
+            return False
+        deletes = stream.deletes
+        tells = deletes is not None and (deletes.when is not None or (deletes.missing and stream.incremental is None))
+        return tells or stream.into.write == "replace"
+
+
+def same(row: Row, meant: Meant) -> bool:
+    """Whether a stored row says what was meant, however its columns spell it."""
+    return all(_same(row.get(name), value) for name, value in meant.items())
+
+
+def difference(row: Row, meant: Meant) -> str:
+    """The first column that differs."""
+    for name, value in meant.items():
+        if not _same(row.get(name), value):
+            return f"{name} is {str(row.get(name))[:60]!r}, not {str(value)[:60]!r}"
+    return "nothing differs"
+
+
+def _same(found: Any, value: Any) -> bool:
+    if value is None:
+        return found is None or found == ""
+    if found is None:
+        return value in ("", [])
+    if isinstance(value, bool):
+        return str(found).lower() in (("1", "true") if value else ("0", "false"))
+    if isinstance(value, int | float | Decimal):
+        return _number(found) == _number(value)
+    if isinstance(value, datetime):
+        return _moment_of(found) == _moment_of(value)
+    if isinstance(value, date):
+        return str(found)[:10] == value.isoformat()
+    if isinstance(value, list | dict | tuple):
+        return bool(
+            _exact(json.loads(found, parse_float=Decimal) if isinstance(found, str) else found) == _exact(value)
+        )
+    if isinstance(value, bytes):
+        return bool(found == value)
+    return bool(_plain(found) == value)
+
+
+def _number(value: Any) -> Decimal | None:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return None
+
+
+def _moment_of(value: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _exact(value: Any) -> Any:
+    """Numbers by their value, so that 2.5 is 2.5 in whatever type it came; true stays apart from 1."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int | float | Decimal):
+        return _number(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {name: _exact(inner) for name, inner in value.items()}
+    return [_exact(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return str(_moment_of(value))
+    return str(value)

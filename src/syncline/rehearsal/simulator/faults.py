@@ -1,0 +1,272 @@
+"""What goes wrong at an API, each as a small value that says when: drawn by a seed, and struck while the simulator answers.
+
+A fault strikes at the `at`th call of its place, and at the `times - 1` that follow.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import ClassVar, Literal, Protocol
+
+import msgspec
+
+from syncline.model import kind_of
+from syncline.rehearsal.simulator.paging import Part
+from syncline.rehearsal.simulator.values import GOLDEN, MASK, mixed
+from syncline.rehearsal.simulator.wire import Answer, Call, refused
+from syncline.rehearsal.simulator.world import World
+
+Place = Literal["pages", "tokens", "writes"]
+Fate = Literal["survived", "told"]
+"""What has to become of a fault: the run goes on and gets everything; or it may end, if it says why and a later run gets it."""
+
+FOREVER = 10**9
+
+
+class Scene(Protocol):
+    """What a fault can get at while a call is answered."""
+
+    world: World
+    skew: float
+
+    @property
+    def number(self) -> int: ...
+
+    def expire(self) -> None: ...
+
+    def revoke(self) -> None: ...
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
+    """Base of all faults. Subclasses are known by their tag."""
+
+    line: ClassVar[str]
+    """What happens, for people."""
+    fate: ClassVar[Fate] = "survived"
+    at: int = 1
+    times: int = 1
+    place: Place = "pages"
+
+    @property
+    def name(self) -> str:
+        return str(self.__struct_config__.tag)
+
+    def strikes(self, count: int) -> bool:
+        return self.at <= count < self.at + self.times
+
+    def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
+        """What happens to the API before it answers."""
+
+    def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
+        """The answer in the place of the right one; the call is not looked at."""
+        return None
+
+    def bend(self, part: Part) -> None:
+        """Another page than was asked for."""
+
+    def afterwards(self, answer: Answer) -> Answer:
+        """What becomes of the right answer on its way."""
+        return answer
+
+
+class Limited(Fault, frozen=True, kw_only=True, tag="429"):
+    line = "429, and when to come back in seconds"
+    wait: int = 2
+
+    def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
+        return refused(429, "too_many_requests", "slow down", {"Retry-After": str(self.wait)})
+
+
+class LimitedUntil(Fault, frozen=True, kw_only=True, tag="429-date"):
+    line = "429, and when to come back as a date"
+    wait: int = 3
+
+    def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
+        until = now.astimezone(UTC) + timedelta(seconds=self.wait)
+        return refused(429, "too_many_requests", "slow down", {"Retry-After": format_datetime(until, usegmt=True)})
+
+
+class LimitedSilently(Fault, frozen=True, kw_only=True, tag="429-silent"):
+    line = "429 without a word about when to come back"
+
+    def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
+        return refused(429, "too_many_requests", "slow down")
+
+
+class ServerError(Fault, frozen=True, kw_only=True, tag="500"):
+    line = "500"
+    status: ClassVar[int] = 500
+
+    def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
+        return Answer(status=self.status, headers=(("Content-Type", "text/plain"),), body=b"something is broken")
+
+
+class BadGateway(ServerError, frozen=True, kw_only=True, tag="502"):
+    line = "502"
+    status: ClassVar[int] = 502
+
+
+class Unavailable(ServerError, frozen=True, kw_only=True, tag="503"):
+    line = "503"
+    status: ClassVar[int] = 503
+
+
+class TimeoutBefore(Fault, frozen=True, kw_only=True, tag="timeout-before"):
+    line = "no answer; the request was not looked at"
+
+    def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
+        return Answer(ending="silent")
+
+
+class TimeoutAfter(Fault, frozen=True, kw_only=True, tag="timeout-after"):
+    line = "no answer, though the request was accepted"
+
+    def afterwards(self, answer: Answer) -> Answer:
+        return answer.but(ending="silent")
+
+
+class ResetBefore(Fault, frozen=True, kw_only=True, tag="reset-before"):
+    line = "the connection is closed; the request was not looked at"
+
+    def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
+        return Answer(ending="hung up")
+
+
+class ResetAfter(Fault, frozen=True, kw_only=True, tag="reset-after"):
+    line = "the connection is closed, though the request was accepted"
+
+    def afterwards(self, answer: Answer) -> Answer:
+        return answer.but(ending="hung up")
+
+
+class Cut(Fault, frozen=True, kw_only=True, tag="cut"):
+    line = "the answer breaks off in its midst"
+
+    def afterwards(self, answer: Answer) -> Answer:
+        return answer.but(ending="cut")
+
+
+class Malformed(Fault, frozen=True, kw_only=True, tag="malformed"):
+    line = "200 with half a document"
+
+    def afterwards(self, answer: Answer) -> Answer:
+        return answer.but(body=answer.body[: len(answer.body) // 2])
+
+
+class Empty(Fault, frozen=True, kw_only=True, tag="empty"):
+    line = "200 without a body"
+
+    def afterwards(self, answer: Answer) -> Answer:
+        return answer.but(body=b"")
+
+
+class Html(Fault, frozen=True, kw_only=True, tag="html"):
+    line = "200 with a page for people"
+
+    def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
+        page = b"<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"
+        return Answer(headers=(("Content-Type", "text/html; charset=utf-8"),), body=page)
+
+
+class Drip(Fault, frozen=True, kw_only=True, tag="drip"):
+    line = "a byte a second, for ever"
+
+    fate = "told"  # it costs a whole timeout.total, which is not spent twice
+
+    def afterwards(self, answer: Answer) -> Answer:
+        return answer.but(ending="dripping")
+
+
+class TokenExpired(Fault, frozen=True, kw_only=True, tag="token-expired"):
+    line = "the token runs out before its time"
+
+    def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
+        scene.expire()
+
+
+class TokenRevoked(Fault, frozen=True, kw_only=True, tag="token-revoked"):
+    line = "the token is taken back"
+
+    def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
+        scene.revoke()
+
+
+class ClockAhead(Fault, frozen=True, kw_only=True, tag="clock-ahead"):
+    line = "the API's clock is ten minutes fast"
+    seconds: ClassVar[float] = 600.0
+
+    def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
+        scene.skew = self.seconds
+
+
+class ClockBehind(ClockAhead, frozen=True, kw_only=True, tag="clock-behind"):
+    line = "the API's clock is ten minutes slow"
+    seconds: ClassVar[float] = -600.0
+
+
+class SamePage(Fault, frozen=True, kw_only=True, tag="same-page"):
+    line = "the page before comes again"
+
+    def bend(self, part: Part) -> None:
+        part.indices, _ = part.listing.take(max(0, part.place - part.size), part.size)
+        part.following, part.turn = part.place, part.turn + 1
+
+
+class CursorLoop(Fault, frozen=True, kw_only=True, tag="cursor-loop"):
+    line = "the way on leads back to the page it stands on"
+    fate = "told"
+
+    def bend(self, part: Part) -> None:
+        if part.following is not None:
+            part.following = part.place
+        if kind_of(type(part.stream.pagination)) in ("offset", "page"):
+            part.indices, _ = part.listing.take(0, part.size)  # the parameter is ignored
+
+
+class Inserted(Fault, frozen=True, kw_only=True, tag="inserted"):
+    line = "records are added while the list is read"
+
+    def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
+        for count in range(3):
+            scene.world.insert(stream, line, _moment(now), first=count == 0)
+
+
+class Changed(Fault, frozen=True, kw_only=True, tag="changed"):
+    line = "records are changed while the list is read"
+
+    def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
+        for number in _some(scene, stream, line, 3):
+            scene.world.change(stream, number, _moment(now))
+
+
+class Deleted(Fault, frozen=True, kw_only=True, tag="deleted"):
+    line = "records are deleted while the list is read"
+    fate = "told"
+
+    def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
+        for number in _some(scene, stream, line, 2):
+            scene.world.change(stream, number, _moment(now), gone=True)
+
+
+def _moment(now: datetime) -> int:
+    return round(now.timestamp() * 1000)
+
+
+def _some(scene: Scene, stream: str, line: int, count: int) -> list[int]:
+    """A few records of a list, by number, as the seed and the moment have it."""
+    listing = scene.world.listing(stream, line)
+    first = line * scene.world.stride(stream)
+    picks = (mixed(scene.world.seed * GOLDEN + scene.number * 31 + pick & MASK) for pick in range(count))
+    return [first + listing.index(pick % listing.places) for pick in picks] if listing.places else []
+
+
+def faults() -> dict[str, type[Fault]]:
+    """Every fault there is, by name."""
+    found: dict[str, type[Fault]] = {}
+    waiting = [Fault]
+    while waiting:
+        for kind in waiting.pop().__subclasses__():
+            found[str(kind.__struct_config__.tag)] = kind
+            waiting.append(kind)
+    return found

@@ -1,0 +1,191 @@
+"""The API as the integration describes it: one call in, one answer out, at a time that somebody else tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+from syncline.rehearsal.simulator.doors import door_of
+from syncline.rehearsal.simulator.faults import Fault
+from syncline.rehearsal.simulator.paging import Part, Unreadable, locate, phrase
+from syncline.rehearsal.simulator.quota import WAYS, Quota
+from syncline.rehearsal.simulator.routes import Route, line_of, routes_of
+from syncline.rehearsal.simulator.seen import Kind, Seen, Struck
+from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
+from syncline.rehearsal.simulator.world import World
+from syncline.sources import HttpSource
+from syncline.spec import Integration, Stream
+
+KEPT = 20_000
+"""Requests that are remembered one by one."""
+
+
+class Simulator:
+    """Answers calls. Pure but for its memory: it neither waits nor looks at a clock.
+
+    `integration` is resolved; `world` is what the API has; `faults` strike as they say. `requests` counts calls, `seen` and
+    `struck` tell of them.
+    """
+
+    def __init__(
+        self, integration: Integration, world: World, faults: Sequence[Fault] = (), *, began: datetime
+    ) -> None:
+        source = integration.source
+        assert isinstance(source, HttpSource)
+        self.integration, self.world, self.faults = integration, world, tuple(faults)
+        self.door = door_of(source.auth, world.seed)
+        self.quota = Quota(source.rate_limit, WAYS[world.seed % len(WAYS)])
+        self.skew = 0.0
+        self.requests = 0
+        self.seen: list[Seen] = []
+        self.struck: list[Struck] = []
+        self.times: list[float] = []
+        """When each call below base_url came, in seconds."""
+        self.last_change = 0
+        self._began = began
+        self._routes = routes_of(source, world.streams)
+        self._counts: Counter[str] = Counter()
+        self._open: dict[str, list[Struck]] = {}
+
+    @property
+    def number(self) -> int:
+        return self.requests
+
+    def expire(self) -> None:
+        self.door.expire()
+
+    def revoke(self) -> None:
+        self.door.revoke()
+
+    def handle(self, call: Call, now: datetime) -> Answer:
+        """The answer, as it goes on its way."""
+        self.requests += 1
+        server_time = now + timedelta(seconds=self.skew)
+        token = self.door.serve(call, server_time)
+        if token is not None:
+            answer, fault = self._struck("tokens", call, token, now)
+            return self._told("token", call, answer, now, fault)
+        self.times.append((now - self._began).total_seconds())
+        for route in self._routes:
+            named = route.fits(call)
+            if named is not None:
+                return self._stream(route, named, call, now)
+        return self._told("other", call, refused(404, "not_found", f"there is nothing at {call.path}"), now, None)
+
+    def _stream(self, route: Route, named: dict[str, str], call: Call, now: datetime) -> Answer:
+        stream, line = route.stream, line_of(route.stream, named)
+        faults = self._due("pages")
+        for fault in faults:
+            fault.befall(self, stream.name, line or 0, now)
+        answer = next((found for fault in faults if (found := fault.instead(self, call, now)) is not None), None)
+        records = 0
+        if answer is None:
+            answer, records = self._answer(stream, line, call, now, faults)
+            if answer.status < 400:
+                for fault in faults:
+                    answer = fault.afterwards(answer)
+        return self._told("page", call, answer, now, faults[0] if faults else None, stream=stream.name, records=records)
+
+    def _answer(
+        self, stream: Stream, line: int | None, call: Call, now: datetime, faults: Sequence[Fault]
+    ) -> tuple[Answer, int]:
+        wait = self.quota.take(now.timestamp())
+        if wait is not None:
+            told = {"Retry-After": str(int(wait) + 1)} if self.world.seed % 2 else {}
+            return refused(429, "too_many_requests", f"at most {self.quota.rates[0]}", told), 0
+        barred = self.door.check(call, now + timedelta(seconds=self.skew))
+        if barred is not None:
+            return barred, 0
+        if line is None:
+            return refused(404, "not_found", f"there is nothing at {call.path}"), 0
+        part = Part(
+            stream=stream,
+            call=call,
+            listing=self.world.listing(stream.name, line, self._since(stream, call)),
+            stride=self.world.stride(stream.name),
+            line=line,
+        )
+        try:
+            locate(part)
+        except Unreadable as error:
+            return refused(400, "invalid_cursor", str(error)), 0
+        for fault in faults:
+            fault.bend(part)
+        part.records = [self.world.record(stream.name, number) for number in part.numbers]
+        document, headers = phrase(part)
+        if stream.format == "ndjson":
+            body = b"".join(answered(record).body + b"\n" for record in document)
+            return Answer(headers=(("Content-Type", "application/x-ndjson"), *headers.items()), body=body), len(
+                part.records
+            )
+        return answered(document, headers=headers), len(part.records)
+
+    def _since(self, stream: Stream, call: Call) -> int | None:
+        incremental, cursor = stream.incremental, self.world.blueprint(stream.name).cursor
+        if incremental is None or cursor is None:
+            return None
+        if incremental.param is not None:
+            value: Any = call.params.get(incremental.param)
+        else:
+            value = call.json or {}
+            for step in (incremental.body_param or f"variables.{incremental.variable}").split("."):
+                value = value.get(step) if isinstance(value, dict) else None
+        return None if value is None else cursor.read(str(value))
+
+    def _due(self, place: str) -> list[Fault]:
+        self._counts[place] += 1
+        count = self._counts[place]
+        return [fault for fault in self.faults if fault.place == place and fault.strikes(count)]
+
+    def _struck(self, place: str, call: Call, answer: Answer, now: datetime) -> tuple[Answer, Fault | None]:
+        due = self._due(place)
+        for fault in due:
+            instead = fault.instead(self, call, now)
+            answer = fault.afterwards(answer) if instead is None else instead
+        return answer, due[0] if due else None
+
+    def _told(
+        self,
+        kind: Kind,
+        call: Call,
+        answer: Answer,
+        now: datetime,
+        fault: Fault | None,
+        *,
+        stream: str = "",
+        records: int = 0,
+    ) -> Answer:
+        """Write down what was asked and answered; the answer with the server's own headers."""
+        at = (now - self._began).total_seconds()
+        status = answer.status if answer.ending in ("whole", "cut", "dripping") else 0
+        if len(self.seen) < KEPT or fault is not None:
+            self.seen.append(
+                Seen(
+                    number=self.requests,
+                    at=at,
+                    kind=kind,
+                    method=call.method,
+                    path=call.path,
+                    status=status,
+                    stream=stream,
+                    records=records,
+                    fault=fault.name if fault else None,
+                    delay=answer.delay,
+                )
+            )
+        self._follow(call, at, status, fault)
+        date = format_datetime(now + timedelta(seconds=self.skew), usegmt=True)
+        return answer.but(headers=(("Date", date), ("X-Request-Id", f"r{self.requests}"), *answer.headers))
+
+    def _follow(self, call: Call, at: float, status: int, fault: Fault | None) -> None:
+        """Whoever asks the same address again shows what became of the faults before."""
+        for struck in self._open.pop(call.path, []):
+            struck.asked_again, struck.after = self.requests, at - struck.at
+            struck.became = f"asked again after {struck.after:.1f} s: {status or 'no answer'}"
+        if fault is not None:
+            struck = Struck(fault=fault.name, line=fault.line, at=at, request=self.requests, status=status)
+            self.struck.append(struck)
+            self._open.setdefault(call.path, []).append(struck)

@@ -1,0 +1,136 @@
+"""The integration as it goes on stage: unchanged in all it says, with made-up secrets, and scratch in the destination's place."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from syncline.destinations import Destination
+from syncline.http import Connection
+from syncline.http.tokens.kept import Kept
+from syncline.model import Part, Reference, Secret, Token
+from syncline.rehearsal.simulator.tokens import TokenDoor
+from syncline.secrets import references
+from syncline.spec import Integration
+
+ADDRESS = re.compile(r"(^|\.)(base_url|\w+_url|url|issuer|audience)$")
+VARIABLE = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)")
+
+
+class Staged(msgspec.Struct, frozen=True, kw_only=True):
+    """`integration` refers to variables only, and all of them are in `environment`. `instead` says what was put in whose place."""
+
+    integration: Integration
+    environment: dict[str, str]
+    folder: Path
+    instead: tuple[str, ...]
+
+
+def staged(integration: Integration, seed: int, folder: Path) -> Staged:
+    """Everything below `folder` is the rehearsal's own. Neither production data nor a real credential is touched."""
+    instead: list[str] = []
+    changes = {
+        "source": _alone(integration.source),
+        "destination": _scratch(integration.destination, folder, instead),
+        "state": f"sqlite:///{folder}/state.db",
+        "tokens": None,
+        "alerts": (),
+    }
+    plain = integration.model_copy(update=changes)
+    environment: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for path, reference in references(plain):
+        for name in reference.names():
+            variable = names.setdefault(name, _variable(name))
+            if variable not in environment or ADDRESS.search(path):
+                environment[variable] = _made_up(variable, path, reference.text, seed)
+    return Staged(integration=_renamed(plain, names), environment=environment, folder=folder, instead=tuple(instead))
+
+
+def _variable(name: str) -> str:
+    found = VARIABLE.fullmatch(name)
+    return found[1] if found else "REHEARSED_" + hashlib.blake2b(name.encode(), digest_size=4).hexdigest().upper()
+
+
+def _made_up(variable: str, path: str, text: str, seed: int) -> str:
+    """A host or an origin where an address is expected, and a canary anywhere else."""
+    if ADDRESS.search(path):
+        host = f"{variable.lower().replace('_', '-')}.test"
+        return host if f"://${{{variable}" in text.replace("env:", "") else f"https://{host}"
+    digest = hashlib.blake2b(f"{seed}:{variable}".encode(), digest_size=9).hexdigest()
+    return f"rehearsed-{variable.lower()}-{digest}"
+
+
+def _renamed(part: Integration, names: dict[str, str]) -> Integration:
+    """References to managers and files become references to variables."""
+    others = {name: variable for name, variable in names.items() if name != variable}
+    return _replaced(part, others) if others else part
+
+
+def _replaced(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, Reference):
+        text = value.text
+        for name, variable in names.items():
+            text = text.replace(f"${{{name}}}", f"${{{variable}}}")
+        return Reference(text)
+    if isinstance(value, Part):
+        fields = type(value).model_fields
+        return value.model_copy(update={name: _replaced(getattr(value, name), names) for name in fields})
+    if isinstance(value, dict):
+        return {key: _replaced(inner, names) for key, inner in value.items()}
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return type(value)(_replaced(inner, names) for inner in value)
+    return value
+
+
+def _alone(source: Part) -> Part:
+    """Limits that are shared with production are not shared with it."""
+    if not isinstance(source, Connection) or not source.rate_limit.shared:
+        return source
+    return source.model_copy(update={"rate_limit": source.rate_limit.model_copy(update={"shared": False})})
+
+
+def _scratch(destination: Part, folder: Path, instead: list[str]) -> Part:
+    """A destination of the same kind where nothing is yet."""
+    assert isinstance(destination, Destination)
+    kind = destination.kind  # type: ignore[attr-defined]
+    if kind == "sql":
+        text = str(destination.url)  # type: ignore[attr-defined]
+        if not text.startswith(("sqlite:", "duckdb:")):
+            instead.append(f"SQLite stood in for the destination's {text.partition(':')[0] or 'database'}")
+        scheme = "duckdb" if text.startswith("duckdb:") else "sqlite"
+        return destination.model_copy(update={"url": f"{scheme}:///{folder}/rows.{scheme}"})
+    if kind == "duckdb":
+        return destination.model_copy(update={"path": f"{folder}/rows.duckdb"})
+    if kind == "file":
+        path = re.sub(r"^[a-z0-9+]+://", "", str(destination.path)).lstrip("/.")  # type: ignore[attr-defined]
+        path = re.sub(r"\$\{[^}]*\}", "bucket", path)
+        return destination.model_copy(update={"path": f"{folder}/{path}", "storage": {}, "spool": None})
+    return _alone(destination)
+
+
+class MemoryStore:
+    """Where a token outlives the runs of a rehearsal; it begins with that of somebody who has logged in."""
+
+    shown = "the rehearsal's memory"
+
+    def __init__(self, seed: int) -> None:
+        refresh = Secret(TokenDoor.first_refresh(seed))
+        self._kept = Kept(token=Token(access=Secret("rehearsed-old"), refresh=refresh, expires_at=0.0))
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        yield
+
+    async def load(self) -> Kept:
+        return self._kept
+
+    async def save(self, kept: Kept) -> Kept:
+        self._kept = msgspec.structs.replace(kept, revision=self._kept.revision + 1)
+        return self._kept

@@ -1,0 +1,47 @@
+"""Acts for tests: a file, some faults, and what came of them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from syncline.rehearsal.acting import Act, play
+from syncline.rehearsal.evidence import ActReport
+from syncline.rehearsal.simulator.faults import Fault
+from syncline.rehearsal.staging import staged
+from syncline.spec import Integration, loads
+
+PLAIN = """
+name: things
+source:
+  kind: rest
+  base_url: https://api.things.example/v1
+  auth: {kind: bearer, token: "${THINGS_TOKEN}"}
+  rate_limit: 10/s
+streams:
+  - name: things
+    path: /things
+    records: data
+    primary_key: id
+    pagination: {kind: cursor, next: meta.next, param: cursor, limit_param: limit, limit: 10}
+    incremental: {cursor: updated_at, param: since}
+    mapping:
+      id: {source: id, required: true}
+      name: {source: name, required: true}
+      amount: {source: price, transform: cents}
+      seen_at: {source: seen_at, transform: iso8601}
+      updated_at: updated_at
+destination: {kind: sql, url: "sqlite:///things.db"}
+"""
+
+
+def act(
+    integration: Integration | str, folder: Path, *faults: Fault, seed: int = 1, size: int = 60, **rest: Any
+) -> ActReport:
+    """Play one act over streams of this size."""
+    if isinstance(integration, str):
+        integration = loads(integration)
+    sizes = {stream.name: size for stream in integration.streams}
+    plan = Act(name="test", seed=seed, sizes=sizes, faults=faults)
+    return asyncio.run(play(staged(integration, seed, folder), plan, **rest))
