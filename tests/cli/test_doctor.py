@@ -398,19 +398,6 @@ class TestStorage:
         found = storage.streams([StreamState(key="plain", **state)], KEYS, INTEGRATION, "plain.yaml", NOW)
         assert (found.level, said in found.said) == (level, True), found
 
-    @pytest.mark.parametrize(
-        ("schedule", "seconds"),
-        [
-            ("every 2 hours", 7200),
-            ("every 1 minute", 60),
-            ("daily at 02:00", 86400),
-            ("cron: * * * * *", None),
-            (None, None),
-        ],
-    )
-    def test_intervals_of_schedules(self, schedule: str | None, seconds: float | None) -> None:
-        assert storage.seconds_between(schedule) == seconds
-
     async def test_u13_a_damaged_state_is_told(self, file: Path) -> None:
         (file.parent / "plain.db").write_bytes(b"this is no database " * 100)
         found = await checked(file)

@@ -3,12 +3,14 @@
 from syncline.spec.integration import Alert, Integration, OnReject, Stream
 from syncline.spec.keys import key_columns
 from syncline.spec.load import check_value, dump, load, loads
+from syncline.spec.schedule import Schedule
 from syncline.spec.schema import json_schema
 
 __all__ = [
     "Alert",
     "Integration",
     "OnReject",
+    "Schedule",
     "Stream",
     "check_value",
     "dump",

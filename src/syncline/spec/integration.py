@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from syncline.destinations import Deletes, SchemaPolicy, Target
 from syncline.mapping import Mapping, Where
-from syncline.model import Part, Ratio, Text, part_field
+from syncline.model import Duration, Part, Ratio, Text, part_field
 from syncline.sources import Endpoint
+from syncline.spec.schedule import ScheduleField
 
-_DAILY = re.compile(r"daily at ([01]\d|2[0-3]):[0-5]\d( [A-Za-z_]+(/[A-Za-z_+-]+)*)?")
-_EVERY = re.compile(r"every [1-9]\d{0,4} (minute|hour)s?")
-_CRON = re.compile(r"cron: ?\S+( \S+){4}")
+LATE = 2.5
+"""Intervals of its schedule after which the data is stale, where the file names no target."""
+
 _VOLUME = re.compile(r"[1-9][\d_]* records/(hour|day|week|month)")
-
-
-def _schedule(value: Any) -> Any:
-    if isinstance(value, dict) and set(value) == {"cron"}:
-        value = f"cron: {value['cron']}"
-    if not isinstance(value, str) or not (
-        value == "realtime" or _DAILY.fullmatch(value) or _EVERY.fullmatch(value) or _CRON.fullmatch(value)
-    ):
-        raise PydanticCustomError(
-            "schedule",
-            "not a schedule: {value}; write 'every 15 minutes', 'daily at 02:00 Europe/Paris' or 'cron: */15 * * * *'",
-            {"value": repr(value)},
-        )
-    return value
-
-
-_SCHEDULE_SCHEMA = {
-    "anyOf": [
-        {"type": "string"},
-        {
-            "type": "object",
-            "properties": {"cron": {"type": "string", "description": "Five fields: */15 * * * *"}},
-            "required": ["cron"],
-            "additionalProperties": False,
-        },
-    ]
-}
 
 
 def _volume(value: Any) -> Any:
@@ -102,8 +77,12 @@ class Integration(Part):
     )
     description: str | None = Field(default=None, description="One sentence for people")
     direction: Literal["one-way"] = Field(default="one-way", description="Which way the data goes")
-    schedule: Annotated[str, BeforeValidator(_schedule), WithJsonSchema(_SCHEDULE_SCHEMA)] | None = Field(
-        default=None, description="When to run: every 15 minutes · daily at 02:00 Europe/Paris · cron: */15 * * * *"
+    schedule: ScheduleField | None = Field(
+        default=None,
+        description="When to run: every 15 minutes · daily at 02:00 Europe/Paris · cron: */15 * * * * · realtime",
+    )
+    freshness: Duration | None = Field(
+        default=None, description="How old the data may become before it counts as stale (default: 2.5 intervals)"
     )
     volume: Annotated[str, BeforeValidator(_volume)] | None = Field(
         default=None, description="What production looks like: 50000 records/day"
@@ -138,6 +117,12 @@ class Integration(Part):
             if stream.name == name:
                 return stream
         raise KeyError(name)
+
+    def target(self, now: datetime) -> float | None:
+        """Seconds that the data may be old: what the file says, else two and a half intervals; None where neither is known."""
+        if self.freshness is not None or self.schedule is None:
+            return self.freshness
+        return LATE * self.schedule.interval(now)
 
     def state_key(self, stream: Stream) -> str:
         """The stream's row in sync_state: `name.stream`, or `name` alone where there is one stream."""

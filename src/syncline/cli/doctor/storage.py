@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import sqlite3
@@ -24,16 +23,11 @@ SQLITE = "sqlite:///"
 DEFAULT = Path(".syncline/state.db")
 LITTLE, NOTHING_LEFT = 1_000_000_000, 50_000_000
 OLDEST_SQLITE = (3, 35, 0)
-LATE = 2.5
-"""Intervals of its schedule after which a stream's data is stale."""
 
 
 class Usage(Protocol):
     @property
     def free(self) -> int: ...
-
-
-_EVERY = re.compile(r"every (\d+) (minute|hour)s?")
 
 
 def place(integration: Integration) -> Path | None:
@@ -145,31 +139,23 @@ def streams(
     if failed:
         what = f"{keys[failed[0].key]} failed last time: {failed[0].error or 'no reason was kept'}"
         return broken("streams", what[:300], f"syncline run {file} --debug, or syncline status {file}")
-    interval = seconds_between(integration.schedule)
+    target = integration.target(now)
     synced = {name: by_key[key].last_sync_at if key in by_key else None for key, name in keys.items()}
     stale = {
         name: (now - at).total_seconds()
         for name, at in synced.items()
-        if interval is not None and at is not None and (now - at).total_seconds() > LATE * interval
+        if target is not None and at is not None and (now - at).total_seconds() > target
     }
     if stale:
         what = ", ".join(f"{name} last came {span(age)} ago" for name, age in stale.items())
         fix = f"see that the scheduler runs: syncline run {file}"
-        return warned("streams", f"stale: {what}, though due {integration.schedule}", fix)
+        due = f"due {integration.schedule}" if integration.schedule else "the file wants it fresher"
+        return warned("streams", f"stale: {what}, though {due}", fix)
     never = [name for name, at in synced.items() if at is None]
     if never:
         return skipped("streams", f"not synced yet: {', '.join(never)}")
     oldest = max((now - at).total_seconds() for at in synced.values() if at is not None)
     return ok("streams", f"{len(synced)} synced, {span(oldest)} ago at the latest")
-
-
-def seconds_between(schedule: str | None) -> float | None:
-    """The interval of a schedule, where it is plain."""
-    if schedule is None:
-        return None
-    if match := _EVERY.fullmatch(schedule):
-        return int(match[1]) * {"minute": 60.0, "hour": 3600.0}[match[2]]
-    return 86_400.0 if schedule.startswith("daily") else None
 
 
 def _existing(folder: Path) -> Path:

@@ -1,0 +1,1 @@
+"""Keeping integrations running, and seen: schedule, reports, alerts, metrics, dashboard."""
