@@ -77,7 +77,7 @@ def readiness(integration: Integration) -> list[Point]:
         Point(
             what="It runs on a schedule",
             done=integration.schedule is not None,
-            why=integration.schedule or "schedule is missing",
+            why=str(integration.schedule or "schedule is missing"),
         ),
         Point(
             what="Production's volume is known",

@@ -30,7 +30,7 @@ def overview(integration: Integration) -> list[str]:
         ["Entities", ", ".join(code(stream.name) for stream in integration.streams)],
         ["Authentication", "; ".join(_sentence(auth) for auth in _auths(integration.source)) or "none"],
         ["Rate limit", ", ".join(code(rate) for rate in limits) or "not written down"],
-        ["Sync frequency", prose(integration.schedule) if integration.schedule else "when somebody runs it"],
+        ["Sync frequency", prose(str(integration.schedule)) if integration.schedule else "when somebody runs it"],
     ]
     if integration.volume:
         rows.append(["Volume", prose(integration.volume)])
