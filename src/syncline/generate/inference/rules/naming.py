@@ -1,0 +1,116 @@
+"""Names of streams, out of paths, and which list belongs to a record of which other."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from syncline.generate.inference.guess import Guess, unknown
+from syncline.generate.inference.rules.words import flat, segments, singular, words
+from syncline.sources import Parent
+
+MAX_NAME = 60
+DULL = frozenset(
+    {"api", "rest", "json", "public", "list", "search", "all", "get", "query", "index", "find", "results", "data"}
+)
+_VERSION = re.compile(r"v?\d+([._]\d+)*(beta|alpha)?\d*", re.I)
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+
+def slug(text: str, fallback: str = "api") -> str:
+    """A name for an integration: lower case letters, digits and dashes."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return plain[:40].strip("-") or fallback
+
+
+def stream_names(paths: Sequence[str]) -> list[str]:
+    """A name for each path, all different: its last telling segment, with more of the path where that is not enough."""
+    parts = [_telling(path) for path in paths]
+    depth = [1] * len(paths)
+    names = [_joined(part, 1) for part in parts]
+    for _ in range(6):
+        counts = Counter(names)
+        again = [at for at, name in enumerate(names) if counts[name] > 1 and depth[at] < len(parts[at])]
+        if not again:
+            break
+        for at in again:
+            depth[at] += 1
+            names[at] = _joined(parts[at], depth[at])
+    taken: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        taken[name] += 1
+        unique.append(name if taken[name] == 1 else f"{name}_{taken[name]}")
+    return unique
+
+
+def _telling(path: str) -> list[str]:
+    found = [part for part in segments(path) if "{" not in part and not _VERSION.fullmatch(part)]
+    telling = [part for part in found if part.lower() not in DULL]
+    return ["_".join(words(part)) for part in telling or found] or ["records"]
+
+
+def _joined(parts: list[str], depth: int) -> str:
+    name = "_".join([*(singular(part) for part in parts[-depth:-1]), parts[-1]]) if depth > 1 else parts[-1]
+    name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")[:MAX_NAME] or "records"
+    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
+
+
+def placeholders(path: str) -> list[str]:
+    return PLACEHOLDER.findall(path)
+
+
+def safe_path(path: str) -> str:
+    """The path with placeholders that a file can have: {order-id} becomes {order_id}."""
+    return PLACEHOLDER.sub(lambda match: "{" + safe_name(match[1]) + "}", path)
+
+
+def safe_name(name: str) -> str:
+    plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "value"
+    return plain if re.match(r"[A-Za-z_]", plain) else f"_{plain}"
+
+
+def find_parents(
+    path: str, streams: dict[str, tuple[str, Guess[tuple[str, ...]]]]
+) -> tuple[Guess[tuple[Parent, ...]], list[str]]:
+    """The lists whose records fill a path's placeholders, and the placeholders that none fills.
+
+    `streams` gives for the path of each list its name and its primary key.
+    """
+    names = placeholders(path)
+    if not names:
+        return Guess(None, 0.95, ("its path has no placeholders",)), []
+    found: list[Parent] = []
+    evidence: list[str] = []
+    missing: list[str] = []
+    confidence = 0.9
+    for name in names:
+        before = path[: path.index("{" + name + "}")].rstrip("/")
+        parent = streams.get(before)
+        if parent is None:
+            missing.append(name)
+            continue
+        stream, key = parent
+        field, sure = _filled_by(name, before, key)
+        if field is None:
+            missing.append(name)
+            continue
+        confidence = min(confidence, sure)
+        found.append(Parent.model_validate({"stream": stream, "key": field, "as": safe_name(name)}))
+        evidence.append(f"{{{name}}} follows the list {before}, whose records are identified by {field!r}")
+    if missing:
+        return unknown(*(f"no list gives the values of {{{name}}}" for name in missing)), missing
+    if len(found) > 1:
+        # the nearest list reads its own parents, so that it alone has to be named where it is a child itself
+        confidence = min(confidence, 0.8)
+    return Guess(tuple(found), confidence, tuple(evidence)), []
+
+
+def _filled_by(name: str, before: str, key: Guess[tuple[str, ...]]) -> tuple[str | None, float]:
+    if not key.known or not key.value:
+        return None, 0.0
+    field = key.value[0]
+    plain, last = flat(name), flat(field.rpartition(".")[2])
+    owner = flat(singular(before.rpartition("/")[2]))
+    return field, 0.9 if plain in (last, owner + last) or last in ("id", "uuid") else 0.7
