@@ -90,6 +90,13 @@ class TokenObtained(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class CredentialEnding(Event, frozen=True, kw_only=True):
+    """Somebody will have to log in again, or renew it, before `ends_at`."""
+
+    credential: str
+    ends_at: datetime
+
+
 class CircuitChanged(Event, frozen=True, kw_only=True):
     state: str
     reason: str
@@ -98,6 +105,12 @@ class CircuitChanged(Event, frozen=True, kw_only=True):
 class LimitLearned(Event, frozen=True, kw_only=True):
     source: str
     detail: str
+
+
+class QuotaLeft(Event, frozen=True, kw_only=True):
+    """What the API says is left of the scarcest of its quotas, as a share of it."""
+
+    ratio: float
 
 
 class Noticed(Event, frozen=True, kw_only=True):
@@ -110,6 +123,41 @@ class Noticed(Event, frozen=True, kw_only=True):
 class SchemaChanged(Event, frozen=True, kw_only=True):
     table: str
     change: str
+
+
+class FileRead(Event, frozen=True, kw_only=True):
+    """A server runs this file from now on."""
+
+    file: str
+    schedule: str | None
+    due: datetime | None = None
+
+
+class FileRefused(Event, frozen=True, kw_only=True):
+    """A server cannot run this file until it is mended; all others go on."""
+
+    file: str
+    what: str
+
+
+class FileGone(Event, frozen=True, kw_only=True):
+    file: str
+
+
+class AlertTold(Event, frozen=True, kw_only=True):
+    """Somebody was told. `address` says where to, without what is secret in it."""
+
+    alert: str
+    address: str
+    resolved: bool = False
+
+
+class AlertUndelivered(Event, frozen=True, kw_only=True):
+    """Nobody could be told; it is tried again."""
+
+    alert: str
+    address: str
+    reason: str
 
 
 class Reached(Event, frozen=True, kw_only=True):

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from syncline import events
-from syncline.cli.logs import log_listener, without_query
+from syncline.cli.logs import log_listener
+from syncline.operate.log_lines import without_query
 from syncline.secrets import Redactor
 
 SCOPE = events.Scope(run_id="r1", integration="shop", stream="orders")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
@@ -11,13 +10,8 @@ import structlog
 
 from syncline import events
 from syncline.cli.paint import is_terminal, printable
+from syncline.operate.log_lines import LEVELS, fields_of, level_of, name_of
 from syncline.secrets import Redactor, redactor
-
-LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-
-_WORD = re.compile(r"(?<!^)(?=[A-Z])")
-_DEBUG = (events.RequestSent, events.PageRead, events.BatchWritten, events.LimitLearned, events.Reached)
-_WARNING = (events.RetryScheduled, events.CircuitChanged, events.Noticed)
 
 EventDict = MutableMapping[str, Any]
 
@@ -43,28 +37,9 @@ def log_listener(
     )
 
     def listen(scope: events.Scope, event: events.Event) -> None:
-        fields = {**msgspec.structs.asdict(scope), **msgspec.structs.asdict(event)}
-        logger.log(
-            LEVELS[_level(event)],
-            _name(event),
-            **{key: value for key, value in fields.items() if value not in (None, "")},
-        )
+        logger.log(LEVELS[level_of(event)], name_of(event), **fields_of(scope, event))
 
     return listen
-
-
-def _level(event: events.Event) -> str:
-    if isinstance(event, events.RequestSent) and (event.error or event.status == 0 or event.status >= 400):
-        return "warning"
-    if isinstance(event, events.StreamFinished | events.RunFinished) and event.status == "failed":
-        return "error"
-    if isinstance(event, _WARNING):
-        return "warning"
-    return "debug" if isinstance(event, _DEBUG) else "info"
-
-
-def _name(event: events.Event) -> str:
-    return _WORD.sub("_", type(event).__name__).lower()
 
 
 def _stamp(now: Callable[[], str]) -> Callable[[Any, str, EventDict], EventDict]:
@@ -77,17 +52,9 @@ def _stamp(now: Callable[[], str]) -> Callable[[Any, str, EventDict], EventDict]
 
 def _cleaned(known: Redactor) -> Callable[[Any, str, EventDict], EventDict]:
     def clean(_: Any, __: str, line: EventDict) -> EventDict:
-        if "url" in line:
-            line["url"] = without_query(str(line["url"]))
         return {key: known.data(value) for key, value in line.items()}
 
     return clean
-
-
-def without_query(url: str) -> str:
-    """Scheme, host and path: a query may hold keys, and user information is a password."""
-    address = re.split(r"[?#]", url, maxsplit=1)[0]
-    return re.sub(r"^([a-z]+://)[^/@]*@", r"\1", address)
 
 
 def _renderer(format: str, stream: TextIO) -> Callable[..., str]:

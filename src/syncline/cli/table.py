@@ -27,6 +27,8 @@ VERBS = (
     Verb("schema", BUILD, "the JSON Schema of integration files, for editors"),
     Verb("login", OPERATE, "log in to the API in a browser, once; the token is kept encrypted"),
     Verb("run", OPERATE, "sync: from where the last run ended to what is there now"),
+    Verb("serve", OPERATE, "run a folder of integrations when they are due, for months; dashboard and metrics"),
+    Verb("schedule", OPERATE, "list when integrations run next; pause and resume them, or run them now"),
     Verb("status", OPERATE, "when each stream last ran, how far it is and what it could not take"),
     Verb("state", OPERATE, "show, reset or rewind how far a stream is"),
     Verb("rejects", OPERATE, "list, show, retry or drop records that did not become rows"),

@@ -60,6 +60,28 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _logging(parser)
 
 
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="the folder of integration files")
+    parser.add_argument(
+        "--at-once", type=_count, default=8, metavar="N", help="so many run at the same time at most (default: 8)"
+    )
+    _logging(parser, format="pretty")
+
+
+def _schedule(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", metavar="list|pause|resume|now", required=True)
+    listing = acts.add_parser("list", help="when each integration runs next")
+    listing.add_argument("paths", nargs="+", metavar="FILE", help="integration files, or folders of them")
+    listing.add_argument("-n", "--times", type=_count, default=3, metavar="N", help="so many times each (default: 3)")
+    for name, line in (
+        ("pause", "start no more runs; what runs goes on to its end"),
+        ("resume", "run by the schedule again"),
+        ("now", "run at once, whatever the schedule says"),
+    ):
+        act = acts.add_parser(name, help=line)
+        act.add_argument("names", nargs="+", metavar="NAME", help="an integration that `syncline serve` runs from here")
+
+
 def _login(parser: argparse.ArgumentParser) -> None:
     _file(parser)
     parser.add_argument("--destination", action="store_true", help="for the API that is written to, not the source")
@@ -75,8 +97,8 @@ def _login(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--forget", action="store_true", help="remove the stored token")
 
 
-def _logging(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--log-format", choices=("json", "pretty", "none"), default="none", help="log to stderr")
+def _logging(parser: argparse.ArgumentParser, format: str = "none") -> None:
+    parser.add_argument("--log-format", choices=("json", "pretty", "none"), default=format, help="log to stderr")
     levels = ("debug", "info", "warning", "error")
     parser.add_argument("--log-level", choices=levels, default="info", help="the least that is logged (default: info)")
 
@@ -179,6 +201,8 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "schema": _schema,
     "login": _login,
     "run": _run,
+    "serve": _serve,
+    "schedule": _schedule,
     "status": _status,
     "state": _state,
     "rejects": _rejects,

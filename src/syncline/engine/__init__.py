@@ -1,7 +1,7 @@
 """From a spec to a finished run: run, preview, plan, and dead letters tried again."""
 
 from syncline.engine.fetching import resolved
-from syncline.engine.opening import Stage, opened_state
+from syncline.engine.opening import Stage, opened_file_state, opened_state
 from syncline.engine.preview import Plan, PreviewedRecord, StreamPlan, StreamPreview, plan, preview
 from syncline.engine.rejects import Retried, retry_rejects
 from syncline.engine.report import Account, Conduct, Report, StreamReport
@@ -19,6 +19,7 @@ __all__ = [
     "StreamPreview",
     "StreamReport",
     "arun",
+    "opened_file_state",
     "opened_state",
     "plan",
     "preview",

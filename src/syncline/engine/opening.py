@@ -143,6 +143,24 @@ async def opened_state(integration: Integration) -> AsyncIterator[StateStore]:
         yield state
 
 
+@asynccontextmanager
+async def opened_file_state(path: Path) -> AsyncIterator[tuple[Integration, StateStore]]:
+    """An integration and its state; asks for no credentials but those of the place where the state is kept."""
+    integration = load(path)
+    async with opened_state(await _with_places(integration, path)) as state:
+        yield integration, state
+
+
+async def _with_places(integration: Integration, path: Path) -> Integration:
+    """The integration with the references resolved that say where its rows and its state are."""
+    folder = path.resolve().parent
+    places = {"destination": integration.destination, "state": integration.state}
+    if "base_url" in type(integration.destination).model_fields:
+        del places["destination"]  # an API: the state is beside it, and nobody is asked there
+    known = {name: await resolved(place, os.environ, folder) for name, place in places.items()}
+    return integration.model_copy(update=known)
+
+
 def destination_of(integration: Integration) -> Destination:
     destination = integration.destination
     assert isinstance(destination, Destination)

@@ -72,7 +72,10 @@ class Conduct(msgspec.Struct, kw_only=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """A run, from its start to its end. `version` grows when a field changes its meaning."""
+    """A run, from its start to its end. `version` grows when a field changes its meaning.
+
+    `status` is done, partial, failed, deferred, interrupted, or held: another runner was at it.
+    """
 
     version: int = 1
     run_id: str
@@ -94,6 +97,20 @@ class Report(msgspec.Struct, kw_only=True):
         for stream in self.streams:
             total = total + stream.account
         return total
+
+    @classmethod
+    def of_error(cls, error: errors.SynclineError, *, run_id: str, integration: str, started_at: datetime) -> Report:
+        """The report of a run that did not come to its first stream."""
+        report = cls(run_id=run_id, integration=integration, started_at=started_at)
+        report.status = "held" if isinstance(error, errors.LeaseError) else status_of(error)
+        report.error, report.exit_code = error.to_data(), error.exit_code
+        report.until = error.until if isinstance(error, errors.DeferredError) else None
+        return report
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> Report:
+        """What `to_data` gave. Raises msgspec.ValidationError."""
+        return msgspec.convert(data, cls)
 
     def to_data(self) -> dict[str, Any]:
         """The report for programs, as JSON data."""

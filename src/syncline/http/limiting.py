@@ -12,7 +12,7 @@ from math import inf
 import msgspec
 
 from syncline.errors import DeferredError, RateLimitedError, RequestError
-from syncline.events import LimitLearned, Waiting, emit
+from syncline.events import LimitLearned, QuotaLeft, Waiting, emit
 from syncline.http.keeping import Keeper, OwnKeeper
 from syncline.http.send import Send
 from syncline.model import Clock, Request, Response
@@ -116,6 +116,7 @@ class Gate:
         adaptive = not rule.limits and not any(quota.limits for quota in rule.quotas)
         self.concurrency = Concurrency(rule.concurrency, adaptive=adaptive)
         self.one_quota = True
+        self.left: float | None = None
         self.at_once = 1
         if not keeper.alone:
             rate = min((rate.amount / rate.per for rate in rule.limits), default=inf)
@@ -286,6 +287,10 @@ class Turn:
                 gate.leave(leave, None)
         for lesson in self._lessons:
             emit(_learned(lesson))
+        left = gate.limiters.left
+        if left is not None and left != gate.left:
+            gate.left = left
+            emit(QuotaLeft(ratio=left))
 
 
 def _learned(lesson: Told | str) -> LimitLearned:

@@ -69,6 +69,7 @@ class Limiter:
         self.learn, self.cost = whole.learn, whole.cost
         self.rule: Limits | PathLimits = part or whole
         self.probe_patience = probe_patience
+        self.left: float | None = None
         self.standing = self.fresh()
 
     def fresh(self) -> Standing:
@@ -143,6 +144,8 @@ class Limiter:
         learned: list[Told | str] = []
         if self.learn:
             told = self._told(ticket, response, wall, cost)
+            shares = [one.remaining / one.limit for one in told if one.limit and one.remaining is not None]
+            self.left = min(shares, default=self.left)
             learned += [one for one in told if self._learn(one, ticket, now, cost, path)][:8]
         if rate_limited(response) or (response.status == 503 and "Retry-After" in response.headers):
             learned += self._refused(ticket, response, now, wall, now if sent is None else sent)

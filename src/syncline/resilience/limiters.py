@@ -62,6 +62,11 @@ class Limiters:
     def fresh(self) -> list[Standing]:
         return [limiter.fresh() for limiter in self.all]
 
+    @property
+    def left(self) -> float | None:
+        """The share that is left of the scarcest quota, as the latest answers told it."""
+        return min((limiter.left for limiter in self.all if limiter.left is not None), default=None)
+
     def load(self, request: Request) -> Load:
         """What this request means to the limits; a GraphQL query is taken to cost what it cost the last time."""
         path = urlsplit(request.url).path or "/"

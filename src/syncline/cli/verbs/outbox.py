@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from syncline.cli.door import as_json, redacted_text
-from syncline.cli.files import chosen_streams, opened_file_state
+from syncline.cli.files import chosen_streams
 from syncline.cli.paint import aligned, paint, printable
+from syncline.engine import opened_file_state
 from syncline.engine.outbox import (
     Resent,
     confirm_effects,

@@ -13,9 +13,9 @@ import msgspec
 
 from syncline.cli.account import own_name
 from syncline.cli.door import as_json, redacted_text
-from syncline.cli.files import chosen_streams, opened_file_state
+from syncline.cli.files import chosen_streams
 from syncline.cli.paint import aligned, paint, printable
-from syncline.engine import Retried, retry_rejects
+from syncline.engine import Retried, opened_file_state, retry_rejects
 from syncline.errors import UsageError
 from syncline.model import MalformedBody, PathError, decode_json, encode_json, parse_path, put_path
 from syncline.state import DeadLetter

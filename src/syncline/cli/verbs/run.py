@@ -17,6 +17,8 @@ from syncline.cli.door import as_json
 from syncline.cli.paint import is_terminal, paint, printable
 from syncline.engine import Report, arun
 from syncline.model import SystemClock
+from syncline.operate.home import Home
+from syncline.operate.log_file import LogFile
 from syncline.spec import load
 
 PATIENCE = 8.0
@@ -42,8 +44,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace) -> Report:
-    clock = SystemClock()
-    listeners: list[events.Listener] = []
+    clock, home = SystemClock(), Home()
+    log_file = LogFile(home)
+    listeners: list[events.Listener] = [log_file]
     logs = arguments.log_format != "none"
     if logs:
         from syncline.cli.logs import log_listener  # late: structlog takes longer to import than a small run lasts
@@ -55,8 +58,9 @@ async def _run(arguments: argparse.Namespace) -> Report:
 
             as_lines = arguments.json or arguments.log_format == "json"
             listeners.append(await stack.enter_async_context(showing(sys.stderr, clock, json=as_lines)))
+        stack.callback(log_file.close)
         with stopping() as stop:
-            return await arun(
+            report = await arun(
                 arguments.file,
                 streams=arguments.stream,
                 full=arguments.full,
@@ -66,6 +70,8 @@ async def _run(arguments: argparse.Namespace) -> Report:
                 listeners=listeners,
                 stop=stop,
             )
+    home.try_to_keep_report(report)
+    return report
 
 
 @contextmanager

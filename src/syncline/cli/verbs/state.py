@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from syncline.cli.door import as_json
-from syncline.cli.files import chosen_streams, opened_file_state
+from syncline.cli.files import chosen_streams
 from syncline.cli.paint import paint, printable
 from syncline.cli.verbs.status import stream_status
+from syncline.engine import opened_file_state
 from syncline.errors import UsageError
 from syncline.model import Clock, SystemClock
 

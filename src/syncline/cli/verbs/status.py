@@ -12,9 +12,10 @@ from typing import Any
 
 from syncline.cli.account import own_name
 from syncline.cli.door import as_json
-from syncline.cli.files import find_files, opened_file_state
+from syncline.cli.files import find_files
 from syncline.cli.paint import Paint, aligned, paint, printable
 from syncline.cli.progress import span
+from syncline.engine import opened_file_state
 from syncline.spec import Integration, Stream
 from syncline.state import RunRecord, StateStore, StreamState
 

@@ -11,7 +11,7 @@ import msgspec
 
 from syncline.auth import Auth, Poll
 from syncline.errors import AuthError, SynclineError
-from syncline.events import Noticed, TokenObtained, emit
+from syncline.events import CredentialEnding, Noticed, TokenObtained, emit
 from syncline.http.origins import is_loopback
 from syncline.http.tokens.identity import token_auth, worth_of
 from syncline.http.tokens.kept import Kept, runs_out
@@ -226,6 +226,7 @@ class Tokens:
         if end is not None and not self._warned:
             self._warned = True
             which = "token" if token.refresh is None else "refresh token"
+            emit(CredentialEnding(credential=which, ends_at=end))
             emit(
                 Noticed(
                     what=f"the {which} runs out on {end:%Y-%m-%d at %H:%M} UTC, and then somebody must log in again",

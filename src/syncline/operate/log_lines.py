@@ -1,0 +1,49 @@
+"""Events as log lines: what level each has, and what is taken out of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from syncline import events
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+_DEBUG = (events.RequestSent, events.PageRead, events.BatchWritten, events.LimitLearned, events.Reached)
+_WARNING = (events.RetryScheduled, events.CircuitChanged, events.Noticed)
+_ERROR = (events.FileRefused, events.AlertUndelivered)
+
+
+def level_of(event: events.Event) -> str:
+    """warning: nothing is lost, and nobody must act. error: somebody must."""
+    if isinstance(event, events.RequestSent) and (event.error or event.status == 0 or event.status >= 400):
+        return "warning"
+    if isinstance(event, events.StreamFinished | events.RunFinished) and event.status == "failed":
+        return "error"
+    if isinstance(event, _ERROR):
+        return "error"
+    if isinstance(event, _WARNING):
+        return "warning"
+    return "debug" if isinstance(event, _DEBUG) else "info"
+
+
+def name_of(event: events.Event) -> str:
+    """`request_sent` for RequestSent."""
+    return _WORD.sub("_", type(event).__name__).lower()
+
+
+def fields_of(scope: events.Scope, event: events.Event) -> dict[str, Any]:
+    """What the event says, beside the run, integration and stream it belongs to; addresses lose their query."""
+    fields = {**msgspec.structs.asdict(scope), **msgspec.structs.asdict(event)}
+    if "url" in fields:
+        fields["url"] = without_query(str(fields["url"]))
+    return {key: value for key, value in fields.items() if value not in (None, "")}
+
+
+def without_query(url: str) -> str:
+    """Scheme, host and path: a query may hold keys, and user information is a password."""
+    address = re.split(r"[?#]", url, maxsplit=1)[0]
+    return re.sub(r"^([a-z]+://)[^/@]*@", r"\1", address)
