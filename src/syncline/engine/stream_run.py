@@ -261,31 +261,29 @@ async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> Async
         except Exception as error:
             await queue.put(error)
 
-    fetching = asyncio.create_task(fetch())
-    stopping = asyncio.create_task(stop.wait())
-    getting: asyncio.Task[Any] | None = None
+    async def wake() -> None:
+        await stop.wait()
+        if queue.empty():  # else nobody is waiting for what comes
+            queue.put_nowait(None)
+
+    tasks = [asyncio.create_task(fetch()), asyncio.create_task(wake())]
     try:
         while True:
             if stop.is_set():
                 raise Stopped
-            if queue.empty():
-                getting = getting or asyncio.create_task(queue.get())
-                done, _ = await asyncio.wait({getting, stopping}, timeout=HELD, return_when=asyncio.FIRST_COMPLETED)
-                if not done:
-                    yield None
-                    continue
-                if not getting.done():
-                    raise Stopped
-                item, getting = getting.result(), None
-            else:
-                item = queue.get_nowait()
-            if item is None:
-                return
+            try:
+                async with asyncio.timeout(HELD):
+                    item = await queue.get()
+            except TimeoutError:
+                yield None
+                continue
             if isinstance(item, BaseException):
                 raise item
-            yield item
+            if item is not None:
+                yield item
+            elif not stop.is_set():
+                return
     finally:
-        tasks = [task for task in (fetching, stopping, getting) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -34,6 +34,7 @@ def is_loopback(url: str) -> bool:
         return host in LOOPBACK_NAMES
 
 
+@lru_cache(maxsize=256)  # the pages of a stream are asked for at one address
 def check_url(url: str, what: str = "the address") -> SplitResult:
     """The parts of an absolute http(s) address that means the same to everybody who reads it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -150,6 +151,7 @@ def _in_clear(value: Any) -> Any:
     return [_in_clear(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
+@lru_cache(maxsize=256)  # asked several times for every request
 def origin_of(url: str) -> str:
     """Scheme, host and port in one canonical text. Raises ValueError for an address without them."""
     parts = urlsplit(url)

@@ -67,7 +67,7 @@ class Reader:
         this = Pass(
             Spending(self.client.caps, self.clock),
             PageMemory(endpoint.to_data(), kept) if conditional and self.client.conditional else None,
-            None if remember or endpoint.context_names else shape,
+            None if (remember and endpoint.incremental) or endpoint.context_names else shape,
         )
         async for asked in self._asked(endpoint, checkpoint.resume, making.since, this):
             yield making.page(asked)

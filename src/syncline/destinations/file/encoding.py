@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +22,8 @@ REFUSED = (ValueError, TypeError, OverflowError, RecursionError)
 """What Python and its encoders raise for single values and rows; UnicodeEncodeError is one of them."""
 
 
+PLAIN = frozenset({str, int, bool, type(None)})
+"""Types of which every value that came out of JSON can be put into JSON again."""
 LOST = (b"null", b"NaN", b"Infinity")
 """What JSON shows where a number was lost that it does not have; there are other reasons too."""
 
@@ -213,6 +215,18 @@ def spelled_json(values: Sequence[Any]) -> list[str]:
     if any(word in data for word in LOST) and any(map(has_nan, values)):
         raise Unfit
     return data.decode().split("\n")[:-1]
+
+
+def doubtful(batch: Batch) -> Iterator[tuple[Sequence[Any], set[type]]]:
+    """The columns, with the types in them, of which nobody vouches that text holds whatever is in them."""
+    if batch.kinds is None:
+        for values in zip(*batch.rows, strict=True):
+            yield values, set(map(type, values))
+        return
+    for place, vouched in enumerate(batch.kinds):
+        if vouched is None or not vouched <= PLAIN:
+            column = [row[place] for row in batch.rows]
+            yield column, set(map(type, column))
 
 
 def finite(values: Iterable[Any], kinds: Container[type]) -> bool:

@@ -16,6 +16,7 @@ from syncline.destinations.file.encoding import (
     Prepared,
     Screened,
     Unfit,
+    doubtful,
     finite,
     misfits,
     some,
@@ -43,8 +44,7 @@ class JsonLines(Format):
     def prepare(self, batch: Batch, columns: Columns) -> Prepared:
         if columns.policy != "evolve":
             batch, columns = _allowed(batch, columns)
-        for values in zip(*batch.rows, strict=True):
-            kinds = set(map(type, values))
+        for values, kinds in doubtful(batch):
             if not kinds <= SPEAKABLE or not finite(values, kinds):
                 raise Unfit
             if kinds & NESTED:

@@ -27,7 +27,7 @@ COMPRESSIONS: dict[str, tuple[str, ...]] = {
     "csv": ("none", "gzip"),
     "parquet": ("zstd", "snappy", "gzip", "none"),
 }
-BATCH_ROWS = {"jsonl": 2_000, "csv": 20_000, "parquet": 20_000}
+BATCH_ROWS = {"jsonl": 5_000, "csv": 20_000, "parquet": 20_000}
 ZIPPED = ".gz"
 
 
