@@ -8,7 +8,7 @@ import pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = terminalreporter.stats.get("skipped", [])
+    skipped = [one for one in terminalreporter.stats.get("skipped", []) if "does not declare" not in _reason(one)]
     if not skipped:
         return
     reasons = Counter(_reason(report) for report in skipped)

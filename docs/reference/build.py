@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 import syncline
+from syncline import testing
 from syncline.cli.table import VERBS
 from syncline.cli.words import parser_of
 from syncline.model import format_duration, format_size, kinds
@@ -127,6 +128,15 @@ def python() -> str:
         value = getattr(syncline, name)
         home = getattr(value, "__module__", "").rpartition(".")[0] or "syncline"
         lines.append(f"| `{name}` | `{_public_home(home)}` | {_cell(_first_sentence(value))} |")
+    lines += [
+        "",
+        "## syncline.testing",
+        "",
+        "For the tests of [destinations of your own](../how-to/writing-a-destination.md).",
+        "",
+    ]
+    lines += ["| name | what it is |", "|---|---|"]
+    lines += [f"| `{name}` | {_cell(_first_sentence(getattr(testing, name)))} |" for name in testing.__all__]
     return "\n".join(lines) + "\n"
 
 

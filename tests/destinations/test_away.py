@@ -17,7 +17,7 @@ from syncline.errors import StateError, WriteError
 from syncline.events import Event, Reached, Scope, Waiting, listening
 from syncline.model import Batch, SystemClock, reveal
 from syncline.state import Lease
-from tests.destinations.conformance import KEY, MAKERS, Bench, at, batch, done
+from tests.destinations.conformance import KEY, MAKERS, Bench, Given, at, batch, done
 from tests.support.cutting import COMMITS, CuttingProxy, cutting
 from tests.support.own_servers import own_server
 
@@ -147,7 +147,7 @@ async def test_r30_a_server_that_is_killed_in_the_middle_of_a_run_is_waited_for(
         for write, station in (("append", "rows written"), ("upsert", "checkpoint written"), ("replace", "committed")):
             key = f"shop.{write}"
             killer = Killer(server, station)
-            bench = Bench(tmp_path, Sql(url=server.url), read=list)
+            bench = Given(tmp_path, Sql(url=server.url))
             bench.clock = SystemClock()  # type: ignore[assignment]
             with listening(killer):
                 await go(bench, key, write)

@@ -25,13 +25,13 @@ from syncline.errors import PlanError, StateError, WriteError
 from syncline.events import Event, SchemaChanged, Scope, listening
 from syncline.model import Batch, Written
 from syncline.state.ledger import Ledger
-from tests.destinations.conformance import KEY, Bench, at, done, duckdb_bench
+from tests.destinations.conformance import KEY, Bench, DuckDbBench, at, done
 from tests.support.services import cannot
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return duckdb_bench(tmp_path)
+    return DuckDbBench(tmp_path)
 
 
 async def put(
@@ -345,7 +345,7 @@ def enlarge(disk: Path) -> None:
 
 
 async def test_r29_a_full_disk_is_exit_7_and_the_run_resumes(small_disk: Path):
-    bench = duckdb_bench(small_disk)
+    bench = DuckDbBench(small_disk)
     pages = [
         Batch(columns=("id", "t"), rows=[(page * 1000 + n, os.urandom(400).hex()) for n in range(1000)])
         for page in range(9)

@@ -22,10 +22,10 @@ from syncline.model import Batch, Secret, Written, reveal
 from tests.destinations.conformance import (
     KEY,
     Bench,
+    MariadbBench,
     at,
     batch,
     done,
-    mariadb_bench,
     mariadb_connection,
     schema_of,
 )
@@ -34,7 +34,7 @@ from tests.support.services import need_mariadb
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = mariadb_bench(tmp_path)
+    made = MariadbBench(tmp_path)
     yield made
     made.drop()
 

@@ -16,7 +16,7 @@ from syncline.destinations.sql.mysql import MysqlTables
 from syncline.destinations.sql.mysql_types import limit_of, misfit_of_json, sized
 from syncline.destinations.sql.rows import Put, Rows, Unfit
 from syncline.model import Batch, Secret, decode_json, reveal
-from tests.destinations.conformance import mariadb_bench
+from tests.destinations.conformance import MariadbBench
 
 Page = list[Any]
 
@@ -24,7 +24,7 @@ Page = list[Any]
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MysqlDatabase]:
     folder = tmp_path_factory.mktemp("exactness")
-    bench = mariadb_bench(folder)
+    bench = MariadbBench(folder)
     opened = MysqlDatabase.open(Secret(reveal(bench.destination.url)))
     yield opened
     opened.close()

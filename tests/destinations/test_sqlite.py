@@ -20,12 +20,12 @@ from syncline.destinations.values import restore
 from syncline.errors import PlanError, WriteError
 from syncline.events import Event, SchemaChanged, Scope, listening
 from syncline.model import Batch, Written
-from tests.destinations.conformance import KEY, Bench, at, done, sqlite_bench
+from tests.destinations.conformance import KEY, Bench, SqliteBench, at, done
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return sqlite_bench(tmp_path)
+    return SqliteBench(tmp_path)
 
 
 async def put(

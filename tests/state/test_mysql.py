@@ -15,7 +15,7 @@ from syncline.model import Checkpoint, Rejected, reveal
 from syncline.state import Owner
 from syncline.state.schema import VERSION
 from syncline.state.store import open_state
-from tests.destinations.conformance import mariadb_bench, mariadb_connection, schema_of
+from tests.destinations.conformance import MariadbBench, mariadb_connection, schema_of
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123_456, UTC)
 KEY = "shop.orders"
@@ -24,7 +24,7 @@ ELSEWHERE = Owner(host="other", pid=7, run_id="r0", place="other boot", born="1"
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Address]:
-    bench = mariadb_bench(tmp_path)
+    bench = MariadbBench(tmp_path)
     yield parse_address(reveal(bench.destination.url))
     bench.drop()
 

@@ -23,9 +23,12 @@ _HOMES = {
         "Trial",
         "UnfinishedLost",
         "Writer",
+        "note_of",
+        "with_note",
     ),
     "file": ("File",),
     "sql.part": ("DuckDb", "Sql"),
+    "values": ("misfit",),
     "target": ("Children", "Deletes", "SchemaPolicy", "Target", "WriteMode"),
 }
 

@@ -10,6 +10,8 @@ from syncline.destinations.destination import (
     Trial as Trial,
     UnfinishedLost as UnfinishedLost,
     Writer as Writer,
+    note_of as note_of,
+    with_note as with_note,
 )
 from syncline.destinations.file import File as File
 from syncline.destinations.sql.part import DuckDb as DuckDb, Sql as Sql
@@ -20,3 +22,4 @@ from syncline.destinations.target import (
     Target as Target,
     WriteMode as WriteMode,
 )
+from syncline.destinations.values import misfit as misfit

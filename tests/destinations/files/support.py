@@ -11,14 +11,14 @@ from syncline.destinations import File
 from syncline.destinations.file.columns import Columns
 from syncline.destinations.file.encoding import Encoded, Encoder, Format
 from syncline.model import Batch, Checkpoint, Written, decode_json
-from tests.destinations.conformance import Bench, at, done
+from tests.destinations.conformance import Bench, Given, at, done
 
 Row = tuple[Any, ...]
 
 
 def files_bench(folder: Path, path: str = "out", **options: Any) -> Bench:
     """The destination at `path` below the folder."""
-    return Bench(folder, File(path=f"{folder}/{path}", **options), list)
+    return Given(folder, File(path=f"{folder}/{path}", **options))
 
 
 async def land(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from syncline.errors import StateError, SynclineError, WriteError
-from tests.destinations.conformance import KEY, Bench, parquet_rows
+from tests.destinations.conformance import KEY, Bench, Given, parquet_rows
 from tests.destinations.files.support import current, files_bench, land, lines, names
 from tests.support.services import cannot
 
@@ -58,7 +58,7 @@ async def go_on(bench: Bench, run: str, step: int = 500, total: int = 8_000) -> 
 async def test_r29_a_full_disk_is_exit_7_and_the_run_resumes(tmp_path: Path, ending: str, path: str):
     options: dict[str, Any] = {"max_file": 100_000} if "part" in path else {}
     with small_disk(tmp_path / "disk", 3 * MIB) as disk:
-        bench = Bench(tmp_path, files_bench(disk, f"{path}.{ending}", **options).destination, list)
+        bench = Given(tmp_path, files_bench(disk, f"{path}.{ending}", **options).destination)
         out, ballast = disk / "out", disk / "ballast"
         met = set()
         for free in range(200_000, 3 * MIB, 150_000):  # a little more room at each attempt

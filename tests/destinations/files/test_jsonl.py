@@ -18,7 +18,7 @@ from syncline.destinations.file.json_lines import JsonLines
 from syncline.destinations.values import misfit
 from syncline.errors import PlanError, StateError, WriteError
 from syncline.model import Batch, Checkpoint, decode_json, encode_json
-from tests.destinations.conformance import KEY, Bench, at, batch, done, jsonl_bench
+from tests.destinations.conformance import KEY, Bench, FilesBench, at, batch, done
 from tests.destinations.files.support import current, encoded, files_bench, land, lines, manifests, names, resumed
 
 COLUMNS = ("id", "text")
@@ -26,7 +26,7 @@ COLUMNS = ("id", "text")
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return jsonl_bench(tmp_path)
+    return FilesBench(tmp_path)
 
 
 async def test_a_line_is_one_exact_object(bench: Bench):

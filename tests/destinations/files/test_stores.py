@@ -24,7 +24,7 @@ from syncline.errors import PlanError, WriteError
 from syncline.events import Event, Noticed, Reached, Scope, listening
 from syncline.model import Batch, Reference, Secret, decode_json
 from syncline.secrets import resolve
-from tests.destinations.conformance import KEY, Bench, schema_of
+from tests.destinations.conformance import KEY, Bench, Given, schema_of
 from tests.destinations.files.support import land
 from tests.destinations.files.test_publishing import Broken, breaking
 from tests.support import s3
@@ -63,7 +63,7 @@ def memory() -> Iterator[Any]:
 
 
 def bench_at(folder: Path, path: str, **options: Any) -> Bench:
-    return Bench(folder, File(path=path, **options), list)
+    return Given(folder, File(path=path, **options))
 
 
 def found(fs: Any, root: str) -> list[str]:
@@ -182,7 +182,7 @@ async def test_s9_the_secret_is_in_no_error(tmp_path: Path, wrong: str, capsys: 
         options["config_kwargs"] = {"retries": {"max_attempts": 1}, "connect_timeout": 1}
     part = File(path="s3://no-such-bucket-4711/x", storage=options)
     assert s3.SECRET not in repr(part) + str(part) + json.dumps(part.to_data())
-    bench = Bench(tmp_path, part, list)
+    bench = Given(tmp_path, part)
     with pytest.raises(WriteError, match="cannot be written") as caught:
         await land(bench, COLUMNS, ROWS)
     told = caught.value.block() + json.dumps(caught.value.to_data()) + repr(caught.value) + capsys.readouterr().err
