@@ -37,10 +37,10 @@ TYPES: dict[Logical, str] = {
 }
 AS_THEY_STAND = ("boolean", "integer", "decimal")
 """Kinds whose spelling is JSON already."""
-GROUP_ROWS, GROUP_BYTES = 122_880, 64_000_000
+GROUP_ROWS, GROUP_BYTES = 61_440, 64_000_000
 """Of a row group: DuckDB's own number of rows, and how much of the spool at most may become one."""
 VECTOR_ROWS = 2_048
-THREADS = 2
+THREADS = 1
 OPTIONS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
