@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import shutil
 import sqlite3
-import subprocess
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +22,6 @@ from syncline.events import Event, SchemaChanged, Scope, listening
 from syncline.model import Batch, Written
 from syncline.state.ledger import Ledger
 from tests.destinations.conformance import KEY, Bench, DuckDbBench, at, done
-from tests.support.services import cannot
 
 
 @pytest.fixture
@@ -325,51 +320,6 @@ def test_r4_a_transaction_in_which_something_failed_is_not_committed():
         assert database.execute("SELECT count(*) FROM t").fetchone() == (0,)
     finally:
         database.close()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        cannot("a small disk cannot be mounted")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)], capture_output=True)
-    if mounted.returncode != 0:
-        cannot(f"a small disk cannot be mounted: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def enlarge(disk: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
-
-
-async def test_r29_a_full_disk_is_exit_7_and_the_run_resumes(small_disk: Path):
-    bench = DuckDbBench(small_disk)
-    pages = [
-        Batch(columns=("id", "t"), rows=[(page * 1000 + n, os.urandom(400).hex()) for n in range(1000)])
-        for page in range(9)
-    ]
-    landed = 0
-    with pytest.raises(WriteError, match="no room left") as caught:
-        async with bench.sink() as sink:
-            lease = await bench.lease(sink)
-            writer = await bench.begin(sink, "append", lease=lease)
-            for page in pages:
-                await writer.write(page, [], at(landed + 1), lease)
-                landed += 1
-    assert caught.value.exit_code == 7
-    assert caught.value.hint
-    assert 0 < landed < len(pages)
-    await asyncio.to_thread(enlarge, small_disk)
-    async with bench.sink() as sink:
-        lease = await bench.lease(sink, "r2")
-        assert (await sink.state.load(KEY)).checkpoint.resume == {"page": landed}
-        writer = await bench.begin(sink, "append", lease=lease)
-        for number, page in enumerate(pages[landed:], landed + 1):
-            await writer.write(page, [], at(number), lease)
-        await writer.finish(done("z"), lease)
-    assert [(row["id"], row["t"]) for row in bench.read()] == [row for page in pages for row in page.rows]
 
 
 async def test_r29_what_is_handed_over_leaves_no_file_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -104,12 +104,33 @@ class DuckdbDatabase(Database):
     def _try_to_connect(self) -> Any:
         # absolute: what looks like the address of a service (md:…) is a file all the same
         place = MEMORY if self._path == MEMORY else str(Path(self._path).absolute())
+        if self._mode == "write" and place != MEMORY and not Path(place).exists():
+            self._create(Path(place))
         try:
             return self.duckdb.connect(place, read_only=self._mode != "write")
         except self.duckdb.ConnectionException as problem:
             if self._mode == "write" or _OTHERWISE not in str(problem):
                 raise
             return self.duckdb.connect(place)  # this process is writing it: so we read beside
+
+    def _create(self, path: Path) -> None:
+        """Whole or not at all: what a full disk or a kill leaves of a new file is no database, and nobody could open it."""
+        new = path.with_name(f".{path.name}.new")
+        for last in (False, True):
+            try:
+                self.duckdb.connect(str(new)).close()
+                break
+            except self.duckdb.IOException as problem:
+                if _LOCKED in str(problem):
+                    raise  # somebody else is at it
+                new.unlink(missing_ok=True)
+                if last or _FULL in str(problem):
+                    raise
+        if path.exists():
+            new.unlink(missing_ok=True)
+        else:
+            with suppress(FileNotFoundError):  # somebody else, who opened the same one, was quicker
+                new.rename(path)
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> Cursor:
         try:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +10,9 @@ import pytest
 from syncline.errors import StateError, SynclineError, WriteError
 from tests.destinations.conformance import KEY, Bench, Given, parquet_rows
 from tests.destinations.files.support import current, files_bench, land, lines, names
-from tests.support.services import cannot
+from tests.support.disks import MIB, leave, small_disk
 
 COLUMNS = ("id", "text")
-MIB = 1 << 20
-
-
-@contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[Path]:
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
-        cannot("nothing can be mounted here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def rows(begin: int, end: int) -> list[tuple[Any, ...]]:
@@ -59,12 +42,10 @@ async def test_r29_a_full_disk_is_exit_7_and_the_run_resumes(tmp_path: Path, end
     options: dict[str, Any] = {"max_file": 100_000} if "part" in path else {}
     with small_disk(tmp_path / "disk", 3 * MIB) as disk:
         bench = Given(tmp_path, files_bench(disk, f"{path}.{ending}", **options).destination)
-        out, ballast = disk / "out", disk / "ballast"
+        out = disk / "out"
         met = set()
         for free in range(200_000, 3 * MIB, 150_000):  # a little more room at each attempt
-            used = sum(file.stat().st_size for file in disk.rglob("*") if file.is_file() and file != ballast)
-            ballast.write_bytes(b"")
-            fill(ballast, max(0, 3 * MIB - used - free))
+            leave(disk, free)
             try:
                 await go_on(bench, f"r{free}")
             except SynclineError as error:
@@ -82,22 +63,11 @@ async def test_r29_a_full_disk_is_exit_7_and_the_run_resumes(tmp_path: Path, end
 async def test_r29_a_full_disk_with_the_state_on_it_loses_nothing(tmp_path: Path):
     with small_disk(tmp_path / "disk", 3 * MIB) as disk:
         bench = files_bench(disk)
-        ballast = disk / "ballast"
         await land(bench, COLUMNS, rows(0, 500), end=False)
-        fill(ballast, 10 * MIB)
+        leave(disk, 0)
         with pytest.raises((WriteError, StateError)) as caught:
             await go_on(bench, "r2")
         assert (caught.value.exit_code, "disk" in (caught.value.hint or "")) == (7, True), caught.value.block()
-        ballast.unlink()
+        leave(disk, 2 * MIB)
         await go_on(bench, "r3", total=4_000)
         assert sorted(read(disk / "out", "jsonl")) == list(range(4_000))
-
-
-def fill(ballast: Path, size: int) -> None:
-    """Take so many bytes, or all that there are."""
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            for _ in range(0, size, 4_096):
-                file.write(b"\0" * 4_096)
-        except OSError:
-            return
