@@ -23,6 +23,7 @@ VERBS = (
     Verb("check", BUILD, "find every mistake in integration files, each with its line and column"),
     Verb("preview", BUILD, "a few records beside what becomes of them; writes nothing"),
     Verb("plan", BUILD, "what a run would ask for and change; writes nothing"),
+    Verb("test", BUILD, "recorded answers played again, offline, and compared with what is expected"),
     Verb("doc", BUILD, "the integration's document: what an operator has to know, with a diagram"),
     Verb("schema", BUILD, "the JSON Schema of integration files, for editors"),
     Verb("login", OPERATE, "log in to the API in a browser, once; the token is kept encrypted"),

@@ -40,6 +40,7 @@ def _preview(parser: argparse.ArgumentParser) -> None:
     _file(parser)
     _streams(parser)
     parser.add_argument("-n", "--records", type=_count, default=5, metavar="N", help="records a stream (default: 5)")
+    parser.add_argument("--watch", action="store_true", help="again with every change of the file, without asking anew")
 
 
 def _plan(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +106,15 @@ def _logging(parser: argparse.ArgumentParser, format: str = "none") -> None:
 
 def _schema(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="PATH", help="write it to this file instead of stdout")
+
+
+def _test(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="FILE", help="integration files, or folders of them")
+    _streams(parser)
+    parser.add_argument("--update", action="store_true", help="from now on expect what comes of the answers today")
+    parser.add_argument("--record", action="store_true", help="ask the API first, and keep its answers without secrets")
+    parser.add_argument("-n", "--records", type=_count, default=5, metavar="N", help="records a page (default: 5)")
+    parser.add_argument("--pages", type=_count, default=2, metavar="N", help="pages a stream (default: 2)")
 
 
 def _doc(parser: argparse.ArgumentParser) -> None:
@@ -197,6 +207,7 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "check": _check,
     "preview": _preview,
     "plan": _plan,
+    "test": _test,
     "doc": _doc,
     "schema": _schema,
     "login": _login,

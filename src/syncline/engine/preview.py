@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from syncline.engine.tokens import keeping
 from syncline.engine.tombstones import Keys, Tombstones
 from syncline.mapping import compile_mapping
 from syncline.model import Checkpoint, Clock, Page, SystemClock, kind_of
-from syncline.sources import Reader
+from syncline.sources import Asks, Reader
 from syncline.spec import Integration, Stream, key_columns
 
 
@@ -74,12 +74,17 @@ async def preview(
     environment: Mapping[str, str] | None = None,
     clock: Clock | None = None,
     listeners: Sequence[events.Listener] = (),
+    through: Callable[[Asks], Asks] = lambda client: client,
 ) -> list[StreamPreview]:
-    """The first records of each stream beside what the mapping makes of them. Asks the API; writes nothing anywhere."""
+    """The first records of each stream beside what the mapping makes of them. Asks the API; writes nothing anywhere.
+
+    `through` may put something before the client, such as answers that were kept.
+    """
     ready = await prepared(integration, environment, streams)
     found = []
     with events.listening(*listeners), events.within(integration=ready.integration.name):
         async with opened_reader(ready.integration, clock or SystemClock()) as reader:
+            reader.client = through(reader.client)
             for stream in ready.streams:
                 with events.within(stream=stream.name):
                     page = await first_page(reader, stream, Checkpoint())

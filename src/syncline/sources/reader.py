@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 import msgspec
 
 from syncline.errors import ClientError, PlanError, RequestError, ServerError, SynclineError
 from syncline.events import Noticed, emit
-from syncline.http import Client, decode_json_body
+from syncline.http import decode_json_body
 from syncline.http.caching import NOTE, Known, PageMemory
-from syncline.http.caps import Spending
+from syncline.http.caps import Caps, Spending
 from syncline.http.origins import segment
 from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Response, Shape, compile_path
 from syncline.pagination import Answer, Position, Watch
@@ -21,6 +21,18 @@ from syncline.sources.answer import records_of
 from syncline.sources.endpoint import PLACEHOLDER, Endpoint, Parent
 from syncline.sources.page_maker import Asked, Context, PageMaker, Token
 from syncline.sources.shaped import Reread, ShapedPage, shaped_decoder
+
+
+class Asks(Protocol):
+    """What a reader needs of a client."""
+
+    @property
+    def caps(self) -> Caps: ...
+
+    @property
+    def conditional(self) -> bool: ...
+
+    async def send(self, request: Request, known: Known | None = None) -> Response: ...
 
 
 class Pass(msgspec.Struct, frozen=True):
@@ -38,7 +50,7 @@ Build = Callable[[Endpoint, Context, Any], Request]
 class Reader:
     """An open source. One reader serves all streams of a run; `requests` of parents are its own."""
 
-    def __init__(self, client: Client, endpoints: Mapping[str, Endpoint], clock: Clock, build: Build) -> None:
+    def __init__(self, client: Asks, endpoints: Mapping[str, Endpoint], clock: Clock, build: Build) -> None:
         self.client = client
         self.endpoints = endpoints
         self.clock = clock

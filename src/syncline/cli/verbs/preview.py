@@ -6,28 +6,85 @@ import argparse
 import asyncio
 import shutil
 import sys
+import time
+from collections.abc import AsyncIterator
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from syncline.cli.door import as_json, redacted_text
-from syncline.cli.paint import Paint, paint, printable
+from syncline.cli.door import as_json, redacted_text, tell
+from syncline.cli.paint import Paint, is_terminal, paint, printable
 from syncline.engine import PreviewedRecord, StreamPreview, preview
+from syncline.errors import SynclineError
 from syncline.model import encode_json
+from syncline.recordings import AskingOnce, Kept
 
 MOST_LINES = 30
+LOOK_EVERY = 0.05
 
 
 def main(arguments: argparse.Namespace) -> int:
-    found = asyncio.run(preview(arguments.file, streams=arguments.stream, records=arguments.records))
+    if arguments.watch:
+        try:
+            asyncio.run(_watch(arguments))
+        except KeyboardInterrupt:  # the way to end it
+            return 0
+    _show(asyncio.run(_preview(arguments)), arguments)
+    return 0
+
+
+async def _preview(arguments: argparse.Namespace, **more: Any) -> list[StreamPreview]:
+    return await preview(arguments.file, streams=arguments.stream, records=arguments.records, **more)
+
+
+async def _watch(arguments: argparse.Namespace) -> None:
+    """Again with every change of the file, over the answers that are known already; ends by Ctrl-C only."""
+    answers: dict[Any, Kept] = {}
+    file = Path(arguments.file)
+    async for _ in _changes(file):
+        known, began = len(answers), time.perf_counter()
+        found: list[StreamPreview] | None = None
+        try:
+            found = await _preview(arguments, through=lambda client: AskingOnce(client, answers))
+        except SynclineError as error:
+            problem = error
+        took = (time.perf_counter() - began) * 1000
+        if is_terminal(sys.stdout) and not arguments.json:
+            sys.stdout.write("\x1b[2J\x1b[H")
+        if found is None:
+            tell(problem, json=arguments.json, debug=arguments.debug)
+        else:
+            _show(found, arguments)
+        if not arguments.json:
+            asked = len(answers) - known
+            new = f"{asked} new {'answer' if asked == 1 else 'answers'}" if asked else "nothing asked"
+            print(paint(sys.stdout).dim(f"\n{file} · {took:.0f} ms · {new} · save it to see more, Ctrl-C to end"))
+        sys.stdout.flush()
+
+
+async def _changes(file: Path) -> AsyncIterator[None]:
+    """Now, and whenever the file is another than before. An editor may replace it, so that it is gone for a moment."""
+    before: tuple[int, int] | None = None
+    while True:
+        try:
+            now = (file.stat().st_mtime_ns, file.stat().st_size)
+        except FileNotFoundError:
+            now = before if before is not None else (0, 0)
+        if now != before:
+            before = now
+            yield
+        await asyncio.sleep(LOOK_EVERY)
+
+
+def _show(found: list[StreamPreview], arguments: argparse.Namespace) -> None:
     if arguments.json:
         sys.stdout.write(as_json({"streams": [_data(stream) for stream in found]}))
-        return 0
+        return
     brush = paint(sys.stdout)
     width = max(60, min(shutil.get_terminal_size((120, 40)).columns, 160))
     print("\n\n".join("\n".join(_lines(stream, width, brush)) for stream in found))
-    return 0
 
 
 def _data(stream: StreamPreview) -> dict[str, Any]:
