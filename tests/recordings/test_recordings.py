@@ -14,7 +14,7 @@ from syncline.cli import main
 from syncline.model import decode_json
 from syncline.recordings import Exchange, Expected, Recording, record, replay
 from syncline.spec import load
-from tests.cli.conftest import Answering, answering as answering
+from tests.cli.conftest import Answering
 
 Start = Callable[..., Answering]
 CANARY = "canary-5d1e77aa"
