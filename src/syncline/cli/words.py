@@ -58,6 +58,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
         help="delete what a complete pass did not list, however much; replace rows that somebody else put there",
     )
     parser.add_argument("--no-progress", action="store_true", help="show nothing until the end")
+    parser.add_argument("--report", metavar="PATH", help="write the run's report to this file, a page for a browser")
     _logging(parser)
 
 
@@ -81,6 +82,23 @@ def _schedule(parser: argparse.ArgumentParser) -> None:
     ):
         act = acts.add_parser(name, help=line)
         act.add_argument("names", nargs="+", metavar="NAME", help="an integration that `syncline serve` runs from here")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    _file(parser)
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="the run's id, or the beginning of it (default: the last)"
+    )
+    parser.add_argument("-o", "--output", metavar="PATH", help="write a page for a browser to this file")
+
+
+def _logs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the integration's name, or its file")
+    parser.add_argument("-f", "--follow", action="store_true", help="go on with the lines that come")
+    parser.add_argument("-n", "--lines", type=_count, default=50, metavar="N", help="so many at first (default: 50)")
+    parser.add_argument("--run", metavar="RUN", help="only of the run whose id begins so")
+    levels = ("debug", "info", "warning", "error")
+    parser.add_argument("--level", choices=levels, default="debug", help="the least that is shown (default: all)")
 
 
 def _login(parser: argparse.ArgumentParser) -> None:
@@ -215,6 +233,8 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "serve": _serve,
     "schedule": _schedule,
     "status": _status,
+    "report": _report,
+    "logs": _logs,
     "state": _state,
     "rejects": _rejects,
     "outbox": _outbox,

@@ -11,12 +11,18 @@ from typing import Any
 import msgspec
 
 from syncline.engine import Report
+from syncline.secrets import redactor
 from syncline.spec import Integration, Schedule
 
 KEPT = 60
 """Runs that are remembered of each integration."""
 LONGEST_PAUSE = 300.0
 """Seconds from one failed realtime run to the next, however many failed before."""
+
+
+def redacted(report: Report) -> Report:
+    """The report without any known secret in its texts: as it is shown and kept."""
+    return Report.from_data(redactor.data(report.to_data()))
 
 
 class Running(msgspec.Struct, kw_only=True):
@@ -87,7 +93,7 @@ class Served(msgspec.Struct, kw_only=True):
     def done(self, report: Report, now: datetime) -> None:
         """Remember a run. What the API put off goes on when the API said; times that passed meanwhile are passed over."""
         self.running = None
-        self.past = [*self.past, report][-KEPT:]
+        self.past = [*self.past, redacted(report)][-KEPT:]
         self.plan(now)
         if report.until is not None and report.until > now:
             self.due = report.until

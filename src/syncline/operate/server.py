@@ -16,7 +16,7 @@ from syncline.errors import SpecError, SynclineError
 from syncline.model import Clock, SystemClock
 from syncline.operate.folder import Folder, Found
 from syncline.operate.home import Home
-from syncline.operate.served import KEPT, Running, Served
+from syncline.operate.served import KEPT, Running, Served, redacted
 
 LOOK = 1.0
 """Seconds from one look at files and wishes to the next."""
@@ -133,7 +133,7 @@ class Server:
             try:
                 async with opened_file_state(one.path) as (integration, state):
                     records = await state.runs.list(integration.name, limit=KEPT)
-                one.past = [Report.from_data(record.report) for record in reversed(records) if record.report]
+                one.past = [redacted(Report.from_data(one.report)) for one in reversed(records) if one.report]
             except (SynclineError, msgspec.ValidationError) as error:
                 events.emit(events.Noticed(what=f"what ran before is not known: {error}"))
         one.known_as = one.name

@@ -16,9 +16,11 @@ from syncline.cli.account import reported_block, summary, ways_to_look
 from syncline.cli.door import as_json
 from syncline.cli.paint import is_terminal, paint, printable
 from syncline.engine import Report, arun
+from syncline.errors import UsageError
 from syncline.model import SystemClock
 from syncline.operate.home import Home
 from syncline.operate.log_file import LogFile
+from syncline.operate.served import redacted
 from syncline.spec import load
 
 PATIENCE = 8.0
@@ -29,6 +31,8 @@ def main(arguments: argparse.Namespace) -> int:
     # looking for rings among what stays to the end anyway would cost a tenth of the run's CPU
     gc.freeze()
     report = asyncio.run(_run(arguments))
+    if arguments.report:
+        write_page(report, Path(arguments.report))
     if arguments.json:
         sys.stdout.write(as_json(report.to_data()))
         return report.exit_code
@@ -41,6 +45,16 @@ def main(arguments: argparse.Namespace) -> int:
     if report.error is not None:
         sys.stderr.write("\n" + reported_block(report.error, colour=paint(sys.stderr).on) + "\n")
     return report.exit_code
+
+
+def write_page(report: Report, path: Path) -> None:
+    """The report as a page for a browser. Raises UsageError where it cannot be written."""
+    from syncline.operate.pages.report import report_page  # late: most runs write none
+
+    try:
+        path.write_text(report_page(redacted(report)), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
 async def _run(arguments: argparse.Namespace) -> Report:

@@ -1,0 +1,79 @@
+"""`syncline report` and `syncline logs`: what a run did, afterwards."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from syncline.cli import main
+from tests.cli.conftest import ShopProcess, command, environment
+
+
+@pytest.fixture
+def ran(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    monkeypatch.chdir(folder)
+    assert main(["run", "shop.yaml", "--no-progress", "--report", "now.html"]) == 0
+    capsys.readouterr()
+    return folder
+
+
+def test_u15_the_last_run_is_reported_as_text_json_and_page(
+    ran: Path, shop: ShopProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "shop.yaml"]) == 0
+    assert "adds up" in capsys.readouterr().out
+    assert main(["report", "shop.yaml", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert main(["report", "shop.yaml", report["run_id"][:6], "-o", "then.html"]) == 0
+    assert ran.joinpath("then.html").read_text() == ran.joinpath("now.html").read_text()
+    page = ran.joinpath("now.html").read_text()
+    assert "300 read = 298 written + 0 unchanged + 2 rejected" in page
+    assert shop.ready["client_secret"] not in page
+    (kept,) = ran.glob(".syncline/runs/shop-orders/*/run.json")
+    assert json.loads(kept.read_text()) == report
+
+
+def test_a_run_that_is_not_there_is_told(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "shop.yaml", "zzz"]) == 2
+    assert "there is no run 'zzz' of shop-orders" in capsys.readouterr().err
+
+
+def test_log_lines_are_shown_by_name_file_level_and_run(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["logs", "shop-orders", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0]["event"] == "run_started"
+    run_id = lines[0]["run_id"]
+    assert {line["run_id"] for line in lines} == {run_id}
+    assert main(["logs", "shop.yaml", "-n", "2", "--run", run_id[:4]]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 2
+    assert "run_finished" in shown[-1]
+    assert main(["logs", "shop.yaml", "--level", "error"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["logs", "stranger"]) == 2
+    assert "there is: shop-orders" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_followed_lines_come_as_they_are_written(ran: Path) -> None:
+    following = subprocess.Popen(
+        command("logs", "shop-orders", "-f", "-n", "1", "--json"),
+        cwd=ran,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert following.stdout is not None
+        assert json.loads(following.stdout.readline())["event"] == "run_finished"
+        with ran.joinpath(".syncline/logs/shop-orders.jsonl").open("a") as log:
+            log.write('{"level": "info", "event": "half')
+            log.flush()
+            log.write('_line"}\n')
+        assert json.loads(following.stdout.readline())["event"] == "half_line"
+    finally:
+        following.kill()
+        following.communicate()
