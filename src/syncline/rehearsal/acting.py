@@ -155,7 +155,7 @@ class _Playing:
         streams = {stream["name"]: stream for stream in (this.report or {}).get("streams", ())}
         for stream in self.integration.streams:
             told = streams.get(stream.name, {})
-            complete = told.get("status") == "done" and not told["resumed"]
+            complete = bool(told) and _read_all(told) and not told["resumed"]
             self._passes[stream.name] += complete
             oracle = Oracle(self.world, stream, self.integration.state_key(stream))
             moment = Moment(began=began, complete=complete, passes=self._passes[stream.name])
@@ -192,6 +192,12 @@ class _Playing:
         first = report.passes[0]
         if first.exit_code and all(fault.fate == "survived" for fault in self.act.faults):
             report.problems.append(f"run 1 ended with exit code {first.exit_code}: {_why(first)}")
+
+
+def _read_all(told: dict[str, Any]) -> bool:
+    """Whether a stream says that it has seen everything: done, or partial for its rejects alone."""
+    why = str((told["error"] or {}).get("what", ""))
+    return told["status"] == "done" or (told["status"] == "partial" and "rejected" in why)
 
 
 def _why(this: Pass) -> str:

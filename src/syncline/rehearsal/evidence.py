@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from syncline.rehearsal.simulator.seen import Seen, Struck
+
+Blame = Literal["lost", "twice", "stale", "wrong", "unknown"]
 
 
 class Verdict(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -27,7 +30,7 @@ class Verdict(msgspec.Struct, kw_only=True, omit_defaults=True):
     def exact(self) -> bool:
         return not (self.lost or self.twice or self.stale or self.wrong or self.unknown)
 
-    def blame(self, what: Literal["lost", "twice", "stale", "wrong", "unknown"], case: Any) -> None:
+    def blame(self, what: Blame, case: Any) -> None:
         setattr(self, what, getattr(self, what) + 1)
         cases = self.cases.setdefault(what, [])
         if len(cases) < 5:
@@ -82,3 +85,28 @@ class ActReport(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def holds(self) -> bool:
         return not self.problems
+
+
+class Rehearsal(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A whole rehearsal, as `rehearsal.json` has it. `version` grows when a field changes its meaning."""
+
+    version: int = 1
+    integration: str
+    file: str = ""
+    seed: int
+    started_at: datetime
+    seconds: float = 0.0
+    instead: tuple[str, ...] = ()
+    """What stood in for what, where scratch of the same kind was not to be had."""
+    guessed: dict[str, tuple[str, ...]] = {}
+    """By stream: fields for which no value was found that their transforms take."""
+    acts: list[ActReport] = []
+
+    @property
+    def holds(self) -> bool:
+        return all(act.holds for act in self.acts)
+
+    def to_data(self) -> dict[str, Any]:
+        """The rehearsal for programs, as JSON data."""
+        data: dict[str, Any] = msgspec.to_builtins(self)
+        return {**data, "version": self.version, "holds": self.holds}

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from syncline.model import reveal
-from syncline.spec import Integration, Stream
+from syncline.spec import Integration, Stream, key_columns
 
 Row = dict[str, Any]
+MANIFESTS = "_manifest"
 
 
 class Holdings(Protocol):
@@ -26,12 +27,34 @@ class Holdings(Protocol):
     def letters(self, key: str) -> list[str]: ...
 
 
-class SqliteHoldings:
-    def __init__(self, path: Path, state: Path | None = None) -> None:
-        self._path, self._state = path, state or path
+class Tables:
+    """A database: a stream's table, and those of the lists within its rows, which are put back where they were."""
+
+    def table(self, name: str) -> Iterator[Row]:
+        raise NotImplementedError
 
     def rows(self, stream: Stream) -> Iterator[Row]:
-        return self.table(stream.into.table or stream.name)
+        target, key = stream.into, key_columns(stream)
+        table = target.table or stream.name
+        lists = {column: self._lists(stream, table, column) for column in target.children}
+        for row in self.table(table):
+            at = tuple(str(row[name]) for name in key)
+            yield row | {column: found.get(at, []) for column, found in lists.items()}
+
+    def _lists(self, stream: Stream, table: str, column: str) -> dict[tuple[str, ...], list[Row]]:
+        """The elements of one column's lists, in order, by the key of the row that they belong to."""
+        children = stream.into.children[column]
+        names = [children.parent.get(name, f"_parent_{name}") for name in key_columns(stream)]
+        found: dict[tuple[str, ...], list[tuple[int, Row]]] = {}
+        for row in self.table(stream.into.children_table(table, column)):
+            at = tuple(str(row.pop(name)) for name in names)
+            found.setdefault(at, []).append((row.pop(children.order), row))
+        return {at: [row for _, row in sorted(rows, key=lambda each: each[0])] for at, rows in found.items()}
+
+
+class SqliteHoldings(Tables):
+    def __init__(self, path: Path, state: Path | None = None) -> None:
+        self._path, self._state = path, state or path
 
     def table(self, name: str) -> Iterator[Row]:
         if not self._path.exists():
@@ -53,14 +76,14 @@ class SqliteHoldings:
             return [text for (text,) in database.execute(query, (key,))]
 
 
-class DuckdbHoldings:
+class DuckdbHoldings(Tables):
     """A DuckDB file; the package is there, or the run could not have written it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def rows(self, stream: Stream) -> Iterator[Row]:
-        return self._read(f"SELECT * FROM {_quoted(stream.into.table or stream.name)}")  # noqa: S608 – quoted
+    def table(self, name: str) -> Iterator[Row]:
+        return self._read(f"SELECT * FROM {_quoted(name)}")  # noqa: S608 – quoted
 
     def letters(self, key: str) -> list[str]:
         query = "SELECT record FROM syncline_rejects WHERE stream = ? AND status = 'open'"
@@ -83,16 +106,16 @@ class DuckdbHoldings:
 
 
 class FileHoldings:
-    """A folder of files; those of a stream are the ones its manifest names."""
+    """Files below a folder; those of a stream are the ones its manifests name."""
 
     def __init__(self, folder: Path, state: Path) -> None:
         self._folder, self._letters = folder, SqliteHoldings(state)
 
     def rows(self, stream: Stream) -> Iterator[Row]:
-        table = stream.into.table or stream.name
-        for manifest in sorted(self._folder.rglob(f"*{table}*manifest*.json")):
-            for entry in json.loads(manifest.read_text(encoding="utf-8"))["files"]:
-                yield from _rows_of(manifest.parent / entry["path"])
+        for folder in self._folder.rglob(f"{MANIFESTS}/{stream.into.table or stream.name}"):
+            for manifest in sorted(folder.glob("*.json")):
+                for entry in json.loads(manifest.read_text(encoding="utf-8"))["files"]:
+                    yield from _rows_of(folder.parent.parent / entry["path"])
 
     def letters(self, key: str) -> list[str]:
         return self._letters.letters(key)

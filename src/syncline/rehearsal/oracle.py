@@ -17,7 +17,7 @@ import msgspec
 
 from syncline.mapping import Mapper, compile_mapping
 from syncline.model import read_path
-from syncline.rehearsal.evidence import Verdict
+from syncline.rehearsal.evidence import Blame, Verdict
 from syncline.rehearsal.holdings import Holdings, Row
 from syncline.rehearsal.simulator.blueprint import key_number
 from syncline.rehearsal.simulator.world import Version, World
@@ -74,16 +74,26 @@ class Oracle:
 
     def meant(self, number: int, version: Version) -> Meant | None:
         """The row that this version becomes; None where the mapping rejects it, or filters it out."""
-        record = self.world.record(self.stream.name, number, version)
-        context = self.world.context(self.stream.name, number // self.world.stride(self.stream.name))
-        if context and isinstance(record, dict):
-            record = {**context, **record}
-        mapped = self._mapper.map([record])
-        return dict(zip(mapped.batch.columns, mapped.batch.rows[0], strict=True)) if mapped.batch.rows else None
+        return next(iter(self.mapped([(number, version)])))[2]
 
-    def rejects(self, number: int, version: Version) -> bool:
-        record = self.world.record(self.stream.name, number, version)
-        return bool(self._mapper.map([record]).rejected)
+    def mapped(self, versions: list[tuple[int, Version]]) -> Iterator[tuple[int, Version, Meant | None, bool]]:
+        """Each with the row that it becomes, if any, and whether the mapping rejects it."""
+        records = [self._record(number, version) for number, version in versions]
+        mapped = self._mapper.map(records)
+        columns = mapped.batch.columns
+        rows = {id(record): row for record, row in zip(mapped.sources, mapped.batch.rows, strict=True)}
+        rejected = {id(reject.record) for reject in mapped.rejected}
+        for (number, version), record in zip(versions, records, strict=True):
+            row = rows.get(id(record))
+            meant = None if row is None else dict(zip(columns, row, strict=True))
+            yield number, version, meant, id(record) in rejected
+
+    def _record(self, number: int, version: Version) -> Any:
+        name = self.stream.name
+        record = self.world.record(name, number, version)
+        if not self.stream.context_names or not isinstance(record, dict):
+            return record
+        return {**self.world.context(name, number // self.world.stride(name)), **record}
 
     def key_of(self, row: Row) -> Key:
         names = self._key or tuple(sorted(row))
@@ -98,6 +108,8 @@ class _Judging:
         self._rows: dict[Key, list[Row]] = {}
         self._records: dict[Key, tuple[int, Version, Meant]] = {}
         self._met: set[Key] = set()
+        self._again: Counter[Key] = Counter()
+        """How often the newest version of each record was appended."""
         self.verdict = Verdict()
 
     def take(self, rows: list[Row], numbers: list[int]) -> None:
@@ -106,14 +118,14 @@ class _Judging:
             if row.get(self._column_of_the_dead) is None:
                 self._rows.setdefault(oracle.key_of(row), []).append(row)
                 self.verdict.found += 1
-        for number in numbers:
-            version = oracle.world.history(name, number)[-1]
-            meant = None if version.gone else oracle.meant(number, version)
+        newest = ((number, oracle.world.history(name, number)[-1]) for number in numbers)
+        alive = [(number, version) for number, version in newest if not version.gone]
+        for number, version, meant, rejected in oracle.mapped(alive):
             if meant is not None:
                 self._records[oracle.key_of(meant)] = number, version, meant
                 self.verdict.expected += 1
-            elif not version.gone:
-                self._refused(number, version)
+            elif rejected:
+                self._refused(number)
         for key in self._rows.keys() & self._records.keys():
             self._compare(key, *self._records.pop(key), self._rows.pop(key))
 
@@ -122,9 +134,7 @@ class _Judging:
         deletes = self._oracle.stream.deletes
         return deletes.column if deletes is not None else ""
 
-    def _refused(self, number: int, version: Version) -> None:
-        if not self._oracle.rejects(number, version):
-            return
+    def _refused(self, number: int) -> None:
         if self._letters[number]:
             self.verdict.rejected += 1
         elif self._is_owed(number):
@@ -138,6 +148,8 @@ class _Judging:
         if len(rows) > 1:
             self.verdict.blame("twice", ", ".join(key))
         self._met.add(key)
+        if same(rows[0], meant):
+            return
         history = self._oracle.world.history(self._oracle.stream.name, number)
         which = next((one for one in reversed(history) if self._is(rows[0], number, one)), None)
         if which is None:
@@ -155,16 +167,13 @@ class _Judging:
         return self._moment.complete and first.at <= self._moment.began
 
     def _compare_appended(self, key: Key, number: int, version: Version, meant: Meant, rows: list[Row]) -> None:
-        self._met.add(key)
+        """Older versions may stand before and behind the newest; they are looked at in the end."""
         newest = [row for row in rows if same(row, meant)]
-        most = 1 if self._oracle.stream.incremental else max(self._moment.passes, 1)
-        if not newest and self._moment.complete and version.at <= self._moment.began:
-            self.verdict.blame("stale", ", ".join(key))
-        if len(newest) > most:
-            self.verdict.blame("twice", ", ".join(key))
-        for row in rows:
-            if row not in newest and not self._was(row, number):
-                self.verdict.blame("wrong", f"{', '.join(key)}: {difference(row, meant)}")
+        self._again[key] += len(newest)
+        if not newest:
+            self._records[key] = number, version, meant
+        if older := [row for row in rows if row not in newest]:
+            self._rows[key] = older
 
     def _is(self, row: Row, number: int, version: Version) -> bool:
         meant = self._oracle.meant(number, version)
@@ -175,9 +184,12 @@ class _Judging:
         return any(self._is(row, number, version) for version in history)
 
     def end(self) -> Verdict:
-        for key, (number, _, _) in self._records.items():
-            if self._is_owed(number):
-                self.verdict.blame("lost", f"record {number + 1} ({', '.join(key)})")
+        for key, (number, version, _) in self._records.items():
+            if self._letters[number]:
+                self.verdict.rejected += 1  # the destination could not take it
+            elif self._is_owed(number) and not (key in self._rows and version.at > self._moment.began):
+                what: Blame = "stale" if key in self._rows else "lost"
+                self.verdict.blame(what, f"record {number + 1} ({', '.join(key)})")
         if self._rows:
             self._explain()
         return self.verdict
@@ -195,15 +207,31 @@ class _Judging:
                     meant = self._oracle.meant(number, version)
                     if meant is not None:
                         known[self._oracle.key_of(meant)] = number
+        most = 1 if stream.incremental else max(self._moment.passes, 1)
         for key, rows in self._rows.items():
-            if key in self._met:
-                self.verdict.blame("twice", ", ".join(key))
+            shown = ", ".join(key)
+            if stream.into.write == "append" and key in known:
+                self._look_at_appended(key, known[key], rows, most)
+            elif key in self._met or self._again[key] or len(rows) > 1:
+                self.verdict.blame("twice", shown)
             elif key not in known:
-                self.verdict.blame("unknown", ", ".join(key))
+                self.verdict.blame("unknown", shown)
             elif not all(self._was(row, known[key]) for row in rows):
-                self.verdict.blame("wrong", ", ".join(key))
+                self.verdict.blame("wrong", shown)
             elif self._moment.complete and self._must_be_gone(known[key]):
-                self.verdict.blame("stale", f"{', '.join(key)}, which was deleted")
+                self.verdict.blame("stale", f"{shown}, which was deleted")
+
+    def _look_at_appended(self, key: Key, number: int, rows: list[Row], most: int) -> None:
+        history = self._oracle.world.history(self._oracle.stream.name, number)
+        counts = Counter({history[-1].number: self._again[key]})
+        for row in rows:
+            which = next((one.number for one in reversed(history) if self._is(row, number, one)), None)
+            if which is None:
+                self.verdict.blame("wrong", ", ".join(key))
+            else:
+                counts[which] += 1
+        if max(counts.values()) > most:
+            self.verdict.blame("twice", ", ".join(key))
 
     def _must_be_gone(self, number: int) -> bool:
         stream = self._oracle.stream
@@ -230,7 +258,7 @@ def difference(row: Row, meant: Meant) -> str:
 
 def _same(found: Any, value: Any) -> bool:
     if value is None:
-        return found is None or found == ""
+        return found is None or found in ("", [])
     if found is None:
         return value in ("", [])
     if isinstance(value, bool):

@@ -77,7 +77,11 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
 def blueprint_of(stream: Stream, child_keys: Iterable[str] = ()) -> Blueprint:
     """`child_keys` are the paths by which other streams read this one's records as their parents."""
     tree = Tree()
-    keys = tuple(dict.fromkeys(map(parse_path, (*stream.primary_key, *child_keys, *_followed(stream.pagination)))))
+    told = stream.context_names  # these the record has from its parents, and not of its own
+    spelled = (*child_keys, *stream.primary_key, *_followed(stream.pagination))
+    keys = tuple(dict.fromkeys(path for path in map(parse_path, spelled) if not path or path[0] not in told))
+    if () in keys:  # the records are plain texts
+        keys = ((),)
     for path in keys:
         tree.put(path, _fitting_key(stream, path))
     cursor = _cursor(stream, keys)
@@ -87,14 +91,14 @@ def blueprint_of(stream: Stream, child_keys: Iterable[str] = ()) -> Blueprint:
         tree.put(parse_path(text), _mostly(wanted))
     guessed: list[str] = []
     if stream.mapping is not None:
-        _grow(tree, stream.mapping.fields, keys, guessed)
+        _grow(tree, stream.mapping.fields, keys, guessed, told)
     for path in selected_paths(stream) if stream.query else ():
         tree.put(path, VALUES[kind_by_name(str(path[-1]))])
-    if stream.mapping is None and not stream.query and () not in keys:
+    if stream.mapping is None and not stream.query and keys != ((),):
         for name in UNTOLD:
             tree.put((name,), _now_and_then(VALUES[kind_by_name(name)]))
     fixed = {*keys, cursor.path if cursor else None, *map(parse_path, stream.where)}
-    read = [path for path in _read_by(stream.mapping) if path and path not in fixed]
+    read = [path for path in _read_by(stream.mapping) if path and path not in fixed and path[0] not in told]
     required = tuple(path for path in _read_by(stream.mapping, required=True) if path in read)
     return Blueprint(
         make=tree.compile(),
@@ -147,9 +151,13 @@ def _cursor(stream: Stream, keys: Sequence[Path]) -> Cursor | None:
     return Cursor(path, next(fitting, kinds[0]), incremental.template)
 
 
-def _grow(tree: Tree, fields: Sequence[FieldMapping], keys: Sequence[Path], guessed: list[str]) -> None:
+def _grow(
+    tree: Tree, fields: Sequence[FieldMapping], keys: Sequence[Path], guessed: list[str], told: Sequence[str] = ()
+) -> None:
+    if tree.leaf is not None:
+        return
     for field in fields:
-        paths = _paths_of(field)
+        paths = [path for path in _paths_of(field) if not path or path[0] not in told]
         if field.each is not None and paths:
             inner = tree.at(paths[0])
             if inner.leaf is None and not inner.members:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
 from syncline.model import kind_of
+from syncline.model.paths import Path
 from syncline.rehearsal.simulator.paging import Part
 from syncline.rehearsal.simulator.values import GOLDEN, MASK, mixed
 from syncline.rehearsal.simulator.wire import Answer, Call, refused
-from syncline.rehearsal.simulator.world import World
+from syncline.rehearsal.simulator.world import Spoil, World
+from syncline.spec import Integration
 
 Place = Literal["pages", "tokens", "writes"]
 Fate = Literal["survived", "told"]
@@ -44,6 +46,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
     line: ClassVar[str]
     """What happens, for people."""
     fate: ClassVar[Fate] = "survived"
+    repeats: ClassVar[bool] = False
+    """Whether it strikes several times in a row in a mixture."""
     at: int = 1
     times: int = 1
     place: Place = "pages"
@@ -51,6 +55,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
     @property
     def name(self) -> str:
         return str(self.__struct_config__.tag)
+
+    @classmethod
+    def concerns(cls, integration: Integration) -> bool:
+        """Whether it can do anything to this integration at all."""
+        return True
 
     def strikes(self, count: int) -> bool:
         return self.at <= count < self.at + self.times
@@ -62,7 +71,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
         """The answer in the place of the right one; the call is not looked at."""
         return None
 
-    def bend(self, part: Part) -> None:
+    def bend(self, scene: Scene, part: Part) -> None:
         """Another page than was asked for."""
 
     def afterwards(self, answer: Answer) -> Answer:
@@ -72,6 +81,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
 
 class Limited(Fault, frozen=True, kw_only=True, tag="429"):
     line = "429, and when to come back in seconds"
+    repeats: ClassVar[bool] = True
     wait: int = 2
 
     def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
@@ -89,6 +99,7 @@ class LimitedUntil(Fault, frozen=True, kw_only=True, tag="429-date"):
 
 class LimitedSilently(Fault, frozen=True, kw_only=True, tag="429-silent"):
     line = "429 without a word about when to come back"
+    repeats: ClassVar[bool] = True
 
     def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
         return refused(429, "too_many_requests", "slow down")
@@ -96,6 +107,7 @@ class LimitedSilently(Fault, frozen=True, kw_only=True, tag="429-silent"):
 
 class ServerError(Fault, frozen=True, kw_only=True, tag="500"):
     line = "500"
+    repeats: ClassVar[bool] = True
     status: ClassVar[int] = 500
 
     def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
@@ -128,6 +140,7 @@ class TimeoutAfter(Fault, frozen=True, kw_only=True, tag="timeout-after"):
 
 class ResetBefore(Fault, frozen=True, kw_only=True, tag="reset-before"):
     line = "the connection is closed; the request was not looked at"
+    repeats: ClassVar[bool] = True
 
     def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
         return Answer(ending="hung up")
@@ -142,6 +155,7 @@ class ResetAfter(Fault, frozen=True, kw_only=True, tag="reset-after"):
 
 class Cut(Fault, frozen=True, kw_only=True, tag="cut"):
     line = "the answer breaks off in its midst"
+    repeats: ClassVar[bool] = True
 
     def afterwards(self, answer: Answer) -> Answer:
         return answer.but(ending="cut")
@@ -181,11 +195,16 @@ class Drip(Fault, frozen=True, kw_only=True, tag="drip"):
 class TokenExpired(Fault, frozen=True, kw_only=True, tag="token-expired"):
     line = "the token runs out before its time"
 
+    @classmethod
+    def concerns(cls, integration: Integration) -> bool:
+        auth = getattr(integration.source, "auth", None)
+        return auth is not None and bool(auth.needs_token)
+
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
         scene.expire()
 
 
-class TokenRevoked(Fault, frozen=True, kw_only=True, tag="token-revoked"):
+class TokenRevoked(TokenExpired, frozen=True, kw_only=True, tag="token-revoked"):
     line = "the token is taken back"
 
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
@@ -207,17 +226,23 @@ class ClockBehind(ClockAhead, frozen=True, kw_only=True, tag="clock-behind"):
 
 class SamePage(Fault, frozen=True, kw_only=True, tag="same-page"):
     line = "the page before comes again"
+    fate: ClassVar[Fate] = "told"  # where the last record is the cursor, it looks like a loop
 
-    def bend(self, part: Part) -> None:
+    @classmethod
+    def concerns(cls, integration: Integration) -> bool:
+        return any(kind_of(type(stream.pagination)) != "none" for stream in integration.streams)
+
+    def bend(self, scene: Scene, part: Part) -> None:
+        if part.place == 0:
+            return  # there is none before the first
         part.indices, _ = part.listing.take(max(0, part.place - part.size), part.size)
         part.following, part.turn = part.place, part.turn + 1
 
 
-class CursorLoop(Fault, frozen=True, kw_only=True, tag="cursor-loop"):
+class CursorLoop(SamePage, frozen=True, kw_only=True, tag="cursor-loop"):
     line = "the way on leads back to the page it stands on"
-    fate = "told"
 
-    def bend(self, part: Part) -> None:
+    def bend(self, scene: Scene, part: Part) -> None:
         if part.following is not None:
             part.following = part.place
         if kind_of(type(part.stream.pagination)) in ("offset", "page"):
@@ -247,6 +272,99 @@ class Deleted(Fault, frozen=True, kw_only=True, tag="deleted"):
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
         for number in _some(scene, stream, line, 2):
             scene.world.change(stream, number, _moment(now), gone=True)
+
+
+class Spoilt(Fault, frozen=True, kw_only=True, tag="missing-field"):
+    """Base of faults of single records, which stay as they are from then on."""
+
+    line = "a record lacks a field that is required"
+    fate: ClassVar[Fate] = "told"  # where the file allows fewer rejects than that
+
+    def bend(self, scene: Scene, part: Part) -> None:
+        if not part.numbers:
+            return
+        blueprint = scene.world.blueprint(part.stream.name)
+        paths = blueprint.required or blueprint.optional
+        h = mixed(scene.world.seed * GOLDEN + scene.number & MASK)
+        if paths:
+            number = part.numbers[h % len(part.numbers)]
+            scene.world.spoil(
+                part.stream.name, number, part.moment, self.spoiling(paths[(h >> 16) % len(paths)], h >> 24)
+            )
+
+    def spoiling(self, path: Path, h: int) -> Spoil:
+        return lambda record: _without(record, path)
+
+
+class NullField(Spoilt, frozen=True, kw_only=True, tag="null-field"):
+    line = "a field that is required is null"
+
+    def spoiling(self, path: Path, h: int) -> Spoil:
+        return lambda record: _with(record, path, None)
+
+
+class ChangedType(Spoilt, frozen=True, kw_only=True, tag="changed-type"):
+    line = "a field is of another type than ever before"
+
+    def spoiling(self, path: Path, h: int) -> Spoil:
+        other = OTHER_TYPES[h % len(OTHER_TYPES)]
+        return lambda record: _with(record, path, other)
+
+
+class Poison(Spoilt, frozen=True, kw_only=True, tag="poison"):
+    line = "a field holds what hardly anybody can store"
+
+    def spoiling(self, path: Path, h: int) -> Spoil:
+        poison = POISON[h % len(POISON)]
+        return lambda record: _with(record, path, poison)
+
+
+class NewField(Spoilt, frozen=True, kw_only=True, tag="new-field"):
+    line = "records have a field that is new"
+    fate = "survived"
+
+    def spoiling(self, path: Path, h: int) -> Spoil:
+        return lambda record: {**record, "rehearsed_field": "new"} if isinstance(record, dict) else record
+
+
+OTHER_TYPES: tuple[Any, ...] = ({"unexpected": True}, [1, 2, 3], "twelve", True, 12)
+POISON: tuple[Any, ...] = (
+    "\x00 in the midst",
+    "half a character: \ud83c",
+    2**70 + 1,
+    "x" * 70_000,
+    "'; DROP TABLE things; --",
+    "=1+1",
+    "${HOME}",
+)
+
+
+def _with(record: Any, path: Path, value: Any) -> Any:
+    """A record with a value at a path, where the path leads anywhere; records are made afresh, so in place."""
+    inner = record
+    for step in path[:-1]:
+        inner = _below(inner, step)
+    last = path[-1]
+    if isinstance(inner, dict) and isinstance(last, str):
+        inner[last] = value
+    return record
+
+
+def _without(record: Any, path: Path) -> Any:
+    inner = record
+    for step in path[:-1]:
+        inner = _below(inner, step)
+    if isinstance(inner, dict):
+        inner.pop(path[-1], None)
+    return record
+
+
+def _below(value: Any, step: Any) -> Any:
+    if isinstance(value, dict):
+        return value.get(step)
+    return (
+        value[step] if isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value) else None
+    )
 
 
 def _moment(now: datetime) -> int:

@@ -42,6 +42,8 @@ class Part(msgspec.Struct, kw_only=True):
     listing: Listing
     stride: int
     line: int
+    moment: int = 0
+    """When it was asked for, in milliseconds since 1970."""
     place: int = 0
     size: int = SIZE
     indices: list[int] = []

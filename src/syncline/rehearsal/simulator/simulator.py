@@ -107,13 +107,16 @@ class Simulator:
             listing=self.world.listing(stream.name, line, self._since(stream, call)),
             stride=self.world.stride(stream.name),
             line=line,
+            moment=round(now.timestamp() * 1000),
         )
         try:
             locate(part)
         except Unreadable as error:
             return refused(400, "invalid_cursor", str(error)), 0
         for fault in faults:
-            fault.bend(part)
+            fault.bend(self, part)
+        if stream.single and not part.indices:
+            return refused(404, "not_found", "there is no such record"), 0
         part.records = [self.world.record(stream.name, number) for number in part.numbers]
         document, headers = phrase(part)
         if stream.format == "ndjson":

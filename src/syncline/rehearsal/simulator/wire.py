@@ -14,6 +14,8 @@ Ending = Literal["whole", "cut", "hung up", "silent", "dripping"]
 open; or never, a byte at a time."""
 
 LATENCY = 0.05
+HALF = "\uf8ff"
+"""Stands for a lone half of a character on its way through an encoder that takes none."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +68,23 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 def answered(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     """A document as JSON."""
     found = (("Content-Type", "application/json"), *(headers or {}).items())
-    return Answer(status=status, headers=found, body=encode_json(document))
+    return Answer(status=status, headers=found, body=encoded(document))
+
+
+def encoded(document: Any) -> bytes:
+    """JSON, in which half a character is spelled as the escape that it can only be."""
+    try:
+        return encode_json(document)
+    except UnicodeEncodeError:
+        return encode_json(_marked(document)).replace(HALF.encode(), b"\\ud83c")
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\ud83c", HALF)
+    if isinstance(value, dict):
+        return {name: _marked(inner) for name, inner in value.items()}
+    return [_marked(inner) for inner in value] if isinstance(value, list) else value
 
 
 def refused(status: int, code: str, what: str, headers: dict[str, str] | None = None) -> Answer:

@@ -34,6 +34,10 @@ def nested(outer: int, parent: int) -> int:
     return outer * APART_FROM_OUTER + parent
 
 
+Spoil = Callable[[Any], Any]
+"""What is done to a record that is not as it should be."""
+
+
 class Version(msgspec.Struct, frozen=True):
     """A state of a record, from `at` (milliseconds since 1970) on."""
 
@@ -117,8 +121,8 @@ class World:
         self.seed, self.sizes = seed, sizes
         self.began = round(now.timestamp() * 1000)
         self.collections: dict[tuple[str, int], Collection] = {}
-        self.spoilt: dict[tuple[str, int], Callable[[dict[str, Any]], Any]] = {}
-        """Records that are not as they should be, and what is done to each."""
+        self._spoilt: dict[tuple[str, int], tuple[int, Spoil]] = {}
+        """What is done to a record, from which of its versions on."""
         self._salts = {name: mixed(seed * GOLDEN + place & MASK) for place, name in enumerate(self.streams)}
         self._blueprints: dict[str, Blueprint] = {}
         self._oldest = self.began - HISTORY - DAY
@@ -146,8 +150,8 @@ class World:
             record = _put(record, blueprint.cursor.path, blueprint.cursor.spell(version.at))
         if version.gone:
             record = self._buried(self.streams[name], record, version)
-        spoil = self.spoilt.get((name, number))
-        return record if spoil is None else spoil(record)
+        first, spoil = self._spoilt.get((name, number), (0, None))
+        return record if spoil is None or version.number < first else spoil(record)
 
     def history(self, name: str, number: int) -> list[Version]:
         line, index = divmod(number, self.stride(name))
@@ -173,9 +177,12 @@ class World:
         return mixed(self.seed ^ parent * GOLDEN & MASK) % 4
 
     def size(self, name: str, line: int) -> int:
-        if self.streams[name].parents:
+        stream = self.streams[name]
+        if stream.single:
+            return 1 if 404 not in stream.on_status else min(1, self.children(line))
+        if stream.parents:
             return self.children(line)
-        partitions = self.streams[name].partitions
+        partitions = stream.partitions
         return self.sizes.get(name, 0) // (len(partitions.values) if partitions else 1)
 
     def listing(self, name: str, line: int, since: int | None = None) -> Listing:
@@ -269,14 +276,21 @@ class World:
 
     def change(self, name: str, number: int, at: int, *, gone: bool = False) -> None:
         """A new version of a record, or its end."""
-        line, index = divmod(number, self.stride(name))
         cursor = self.blueprint(name).cursor
-        if cursor is not None and cursor.by_key and not gone:
-            return  # nobody who asks by key would ever see it
+        if gone or cursor is None or not cursor.by_key:  # who asks by key would never see the change
+            self._write(name, number, at, gone=gone)
+
+    def _write(self, name: str, number: int, at: int, *, gone: bool = False) -> None:
+        line, index = divmod(number, self.stride(name))
         collection = self._own(name, line)
         versions = collection.history(index, self._written(name, index))
         if not versions[-1].gone:
             collection.versions[index] = [*versions, Version(at, versions[-1].number + 1, gone)]
+
+    def spoil(self, name: str, number: int, at: int, how: Spoil) -> None:
+        """Somebody saves the record as it should not be; it stays so."""
+        self._write(name, number, at)
+        self._spoilt[name, number] = (self.history(name, number)[-1].number, how)
 
     def _own(self, name: str, line: int) -> Collection:
         return self.collections.setdefault((name, line), Collection(self.size(name, line)))

@@ -1,0 +1,70 @@
+"""A whole rehearsal: every act in a folder of its own, one after the other."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from syncline.engine import arun
+from syncline.errors import UsageError
+from syncline.rehearsal.acting import Act, Runner, play
+from syncline.rehearsal.evidence import ActReport, Rehearsal
+from syncline.rehearsal.plan import acts_of
+from syncline.rehearsal.simulator import World
+from syncline.rehearsal.staging import staged
+from syncline.sources import HttpSource
+from syncline.spec import Integration, load
+
+Watch = Callable[[int, int, Act, ActReport | None], None]
+"""Told of each act when it begins and, with its report, when it is over: its number from 1, how many there are, the act."""
+
+
+def ignore(number: int, count: int, act: Act, report: ActReport | None) -> None:
+    """Watches nothing."""
+
+
+async def rehearse(
+    integration: Integration | str | Path,
+    *,
+    seed: int = 1,
+    faults: Sequence[str] | None = None,
+    records: int | None = None,
+    acts: Sequence[Act] | None = None,
+    runner: Runner = arun,
+    watch: Watch = ignore,
+) -> Rehearsal:
+    """Rehearse an integration, or the one in a file, which is not changed; nothing is asked over the network.
+
+    `faults` are names (default: all), `records` those of the volume act (default: what the file's `volume` says); `acts` take
+    the place of both. Raises SpecError, and UsageError for a fault or a source that cannot be rehearsed.
+    """
+    file = "" if isinstance(integration, Integration) else str(integration)
+    if not isinstance(integration, Integration):
+        integration = load(integration)
+    if not isinstance(integration.source, HttpSource):
+        raise UsageError("only sources behind HTTP can be rehearsed", hint="kind: rest or kind: graphql")
+    chosen = acts_of(integration, seed=seed, names=faults, records=records) if acts is None else list(acts)
+    began = time.monotonic()
+    rehearsal = Rehearsal(integration=integration.name, file=file, seed=seed, started_at=datetime.now(UTC))
+    rehearsal.guessed = _guessed(integration, seed)
+    with tempfile.TemporaryDirectory(prefix="syncline-rehearsal-") as folder:
+        for number, act in enumerate(chosen, 1):
+            watch(number, len(chosen), act, None)
+            place = Path(folder) / str(number)
+            place.mkdir()
+            on_stage = staged(integration, act.seed, place)
+            rehearsal.instead = on_stage.instead
+            report = await play(on_stage, act, runner=runner)
+            rehearsal.acts.append(report)
+            watch(number, len(chosen), act, report)
+    rehearsal.seconds = time.monotonic() - began
+    return rehearsal
+
+
+def _guessed(integration: Integration, seed: int) -> dict[str, tuple[str, ...]]:
+    world = World(integration, seed, {}, datetime.now(UTC))
+    found = {stream.name: world.blueprint(stream.name).guessed for stream in integration.streams}
+    return {name: targets for name, targets in found.items() if targets}
