@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 
-.PHONY: help demo test check crash bench docs format lock clean
+.PHONY: help demo test check crash seeds bench docs format lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,11 @@ check: .venv/.dev  ## format, lint, types, walls
 crash: .venv/.dev  ## kill runs 500 times and compare: SEED=1 KILLS=500, ONLY=sqlite/upsert/3 for one life
 	@$(RUN) tests.crash --seed $(SEED) --kills $(KILLS) --each $(EACH) --only "$(ONLY)"
 
+seeds: .venv/.dev  ## rehearse ten thousand mixtures of faults: COUNT=10000, FIRST=1
+	@$(RUN) tests.rehearsal.seeds --first $(FIRST) --count $(COUNT)
+
+FIRST ?= 1
+COUNT ?= 10000
 SEED ?= 1
 KILLS ?= 500
 EACH ?= 9

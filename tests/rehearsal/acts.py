@@ -35,6 +35,31 @@ streams:
 destination: {kind: sql, url: "sqlite:///things.db"}
 """
 
+RENEWED = """
+name: notes
+source:
+  kind: rest
+  base_url: https://api.notes.example
+  auth:
+    kind: oauth2
+    grant: refresh_token
+    token_url: https://api.notes.example/token
+    client_id: ${NOTES_ID}
+    client_secret: ${NOTES_SECRET}
+    refresh_token: ${NOTES_REFRESH}
+streams:
+  - name: notes
+    path: /notes
+    records: items
+    primary_key: id
+    pagination: {kind: offset, limit: 8}
+  - name: tags
+    path: /tags
+    primary_key: id
+    pagination: {kind: link, limit_param: per_page, limit: 8}
+destination: {kind: sql, url: "sqlite:///notes.db"}
+"""
+
 
 def act(
     integration: Integration | str, folder: Path, *faults: Fault, seed: int = 1, size: int = 60, **rest: Any

@@ -24,6 +24,7 @@ VERBS = (
     Verb("preview", BUILD, "a few records beside what becomes of them; writes nothing"),
     Verb("plan", BUILD, "what a run would ask for and change; writes nothing"),
     Verb("test", BUILD, "recorded answers played again, offline, and compared with what is expected"),
+    Verb("rehearse", BUILD, "prove it against a simulator of its API, with faults; asks nobody, touches no data"),
     Verb("doc", BUILD, "the integration's document: what an operator has to know, with a diagram"),
     Verb("schema", BUILD, "the JSON Schema of integration files, for editors"),
     Verb("login", OPERATE, "log in to the API in a browser, once; the token is kept encrypted"),

@@ -101,6 +101,21 @@ def _logs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--level", choices=levels, default="debug", help="the least that is shown (default: all)")
 
 
+def _rehearse(parser: argparse.ArgumentParser) -> None:
+    _file(parser)
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="the same seed, the same rehearsal (default: 1)"
+    )
+    parser.add_argument("--faults", metavar="A,B", help="only these faults: 429,timeout-after (default: all)")
+    parser.add_argument(
+        "--records", type=_count, metavar="N", help="records in the volume act (default: what the file's volume says)"
+    )
+    parser.add_argument(
+        "--output", default="rehearsal.json", metavar="FILE", help="where the evidence goes (default: rehearsal.json)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="show nothing until the end")
+
+
 def _login(parser: argparse.ArgumentParser) -> None:
     _file(parser)
     parser.add_argument("--destination", action="store_true", help="for the API that is written to, not the source")
@@ -227,6 +242,7 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "plan": _plan,
     "test": _test,
     "doc": _doc,
+    "rehearse": _rehearse,
     "schema": _schema,
     "login": _login,
     "run": _run,

@@ -9,6 +9,8 @@ import msgspec
 
 from syncline.rehearsal.simulator.seen import Seen, Struck
 
+KEPT = 1_000
+"""Requests of an act that are stored."""
 Blame = Literal["lost", "twice", "stale", "wrong", "unknown"]
 
 
@@ -107,6 +109,10 @@ class Rehearsal(msgspec.Struct, kw_only=True, omit_defaults=True):
         return all(act.holds for act in self.acts)
 
     def to_data(self) -> dict[str, Any]:
-        """The rehearsal for programs, as JSON data."""
+        """The rehearsal for programs, as JSON data: without the runs' events, and of long acts with their first requests only."""
         data: dict[str, Any] = msgspec.to_builtins(self)
+        for act in data["acts"]:
+            act["seen"] = act.get("seen", [])[:KEPT]
+            for one in act.get("passes", ()):
+                one.pop("events", None)
         return {**data, "version": self.version, "holds": self.holds}

@@ -47,6 +47,9 @@ class Oracle:
         self._mapper: Mapper = compile_mapping(stream.mapping, stream.where)
         self._key = key_columns(stream)
 
+    def same(self, row: Row, meant: Meant) -> bool:
+        return widened(row, meant) if self.world.has_spoilt(self.stream.name) else same(row, meant)
+
     def judge(self, holdings: Holdings, moment: Moment) -> Verdict:
         """The verdict on what is there now."""
         judging = _Judging(self, moment, Counter(self._letters(holdings)))
@@ -148,7 +151,7 @@ class _Judging:
         if len(rows) > 1:
             self.verdict.blame("twice", ", ".join(key))
         self._met.add(key)
-        if same(rows[0], meant):
+        if self._oracle.same(rows[0], meant):
             return
         history = self._oracle.world.history(self._oracle.stream.name, number)
         which = next((one for one in reversed(history) if self._is(rows[0], number, one)), None)
@@ -168,7 +171,7 @@ class _Judging:
 
     def _compare_appended(self, key: Key, number: int, version: Version, meant: Meant, rows: list[Row]) -> None:
         """Older versions may stand before and behind the newest; they are looked at in the end."""
-        newest = [row for row in rows if same(row, meant)]
+        newest = [row for row in rows if self._oracle.same(row, meant)]
         self._again[key] += len(newest)
         if not newest:
             self._records[key] = number, version, meant
@@ -177,7 +180,7 @@ class _Judging:
 
     def _is(self, row: Row, number: int, version: Version) -> bool:
         meant = self._oracle.meant(number, version)
-        return meant is not None and same(row, meant)
+        return meant is not None and self._oracle.same(row, meant)
 
     def _was(self, row: Row, number: int) -> bool:
         history = self._oracle.world.history(self._oracle.stream.name, number)
@@ -246,6 +249,18 @@ class _Judging:
 def same(row: Row, meant: Meant) -> bool:
     """Whether a stored row says what was meant, however its columns spell it."""
     return all(_same(row.get(name), value) for name, value in meant.items())
+
+
+def widened(row: Row, meant: Meant) -> bool:
+    """The same where a column may have become one of JSON, because another record had a list or an object there."""
+    return all(_same(row.get(name), value) or _as_json(row.get(name), value) for name, value in meant.items())
+
+
+def _as_json(found: Any, value: Any) -> bool:
+    try:
+        return isinstance(found, str) and bool(_exact(json.loads(found, parse_float=Decimal)) == _exact(value))
+    except ValueError:
+        return False
 
 
 def difference(row: Row, meant: Meant) -> str:

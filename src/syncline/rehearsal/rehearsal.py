@@ -13,7 +13,7 @@ from syncline.errors import UsageError
 from syncline.rehearsal.acting import Act, Runner, play
 from syncline.rehearsal.evidence import ActReport, Rehearsal
 from syncline.rehearsal.plan import acts_of
-from syncline.rehearsal.simulator import World
+from syncline.rehearsal.simulator.blueprint import Blueprint
 from syncline.rehearsal.staging import staged
 from syncline.sources import HttpSource
 from syncline.spec import Integration, load
@@ -49,22 +49,17 @@ async def rehearse(
     chosen = acts_of(integration, seed=seed, names=faults, records=records) if acts is None else list(acts)
     began = time.monotonic()
     rehearsal = Rehearsal(integration=integration.name, file=file, seed=seed, started_at=datetime.now(UTC))
-    rehearsal.guessed = _guessed(integration, seed)
+    blueprints: dict[str, Blueprint] = {}
     with tempfile.TemporaryDirectory(prefix="syncline-rehearsal-") as folder:
         for number, act in enumerate(chosen, 1):
             watch(number, len(chosen), act, None)
             place = Path(folder) / str(number)
             place.mkdir()
-            on_stage = staged(integration, act.seed, place)
+            on_stage = staged(integration, act.seed, place, blueprints)
             rehearsal.instead = on_stage.instead
             report = await play(on_stage, act, runner=runner)
             rehearsal.acts.append(report)
             watch(number, len(chosen), act, report)
+    rehearsal.guessed = {name: found.guessed for name, found in blueprints.items() if found.guessed}
     rehearsal.seconds = time.monotonic() - began
     return rehearsal
-
-
-def _guessed(integration: Integration, seed: int) -> dict[str, tuple[str, ...]]:
-    world = World(integration, seed, {}, datetime.now(UTC))
-    found = {stream.name: world.blueprint(stream.name).guessed for stream in integration.streams}
-    return {name: targets for name, targets in found.items() if targets}

@@ -15,6 +15,7 @@ from syncline.destinations import Destination
 from syncline.http import Connection
 from syncline.http.tokens.kept import Kept
 from syncline.model import Part, Reference, Secret, Token
+from syncline.rehearsal.simulator.blueprint import Blueprint
 from syncline.rehearsal.simulator.tokens import TokenDoor
 from syncline.secrets import references
 from syncline.spec import Integration
@@ -30,9 +31,11 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str]
     folder: Path
     instead: tuple[str, ...]
+    blueprints: dict[str, Blueprint]
+    """How each stream's records look, as soon as somebody has found out."""
 
 
-def staged(integration: Integration, seed: int, folder: Path) -> Staged:
+def staged(integration: Integration, seed: int, folder: Path, blueprints: dict[str, Blueprint] | None = None) -> Staged:
     """Everything below `folder` is the rehearsal's own. Neither production data nor a real credential is touched."""
     instead: list[str] = []
     changes = {
@@ -50,7 +53,13 @@ def staged(integration: Integration, seed: int, folder: Path) -> Staged:
             variable = names.setdefault(name, _variable(name))
             if variable not in environment or ADDRESS.search(path):
                 environment[variable] = _made_up(variable, path, reference.text, seed)
-    return Staged(integration=_renamed(plain, names), environment=environment, folder=folder, instead=tuple(instead))
+    return Staged(
+        integration=_renamed(plain, names),
+        environment=environment,
+        folder=folder,
+        instead=tuple(instead),
+        blueprints={} if blueprints is None else blueprints,
+    )
 
 
 def _variable(name: str) -> str:

@@ -116,7 +116,15 @@ class Collection:
 class World:
     """The records of every stream. Moments are milliseconds since 1970."""
 
-    def __init__(self, integration: Integration, seed: int, sizes: dict[str, int], now: datetime) -> None:
+    def __init__(
+        self,
+        integration: Integration,
+        seed: int,
+        sizes: dict[str, int],
+        now: datetime,
+        blueprints: dict[str, Blueprint] | None = None,
+    ) -> None:
+        """`blueprints` are known from another world of the same integration, or filled for the next."""
         self.streams = {stream.name: stream for stream in integration.streams}
         self.seed, self.sizes = seed, sizes
         self.began = round(now.timestamp() * 1000)
@@ -124,7 +132,7 @@ class World:
         self._spoilt: dict[tuple[str, int], tuple[int, Spoil]] = {}
         """What is done to a record, from which of its versions on."""
         self._salts = {name: mixed(seed * GOLDEN + place & MASK) for place, name in enumerate(self.streams)}
-        self._blueprints: dict[str, Blueprint] = {}
+        self._blueprints = {} if blueprints is None else blueprints
         self._oldest = self.began - HISTORY - DAY
 
     def blueprint(self, name: str) -> Blueprint:
@@ -291,6 +299,9 @@ class World:
         """Somebody saves the record as it should not be; it stays so."""
         self._write(name, number, at)
         self._spoilt[name, number] = (self.history(name, number)[-1].number, how)
+
+    def has_spoilt(self, name: str) -> bool:
+        return any(stream == name for stream, _ in self._spoilt)
 
     def _own(self, name: str, line: int) -> Collection:
         return self.collections.setdefault((name, line), Collection(self.size(name, line)))

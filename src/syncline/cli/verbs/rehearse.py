@@ -1,0 +1,100 @@
+"""`syncline rehearse`: the unchanged file against a simulator of its API, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from syncline.cli.door import as_json
+from syncline.cli.paint import Paint, is_terminal, paint, printable
+from syncline.errors import UsageError
+from syncline.rehearsal.acting import Act
+from syncline.rehearsal.evidence import ActReport, Rehearsal
+from syncline.rehearsal.rehearsal import Watch, ignore, rehearse
+
+SHOWN = 3
+"""Problems of an act that are shown."""
+
+
+def main(arguments: argparse.Namespace) -> int:
+    names = [name.strip() for name in arguments.faults.split(",") if name.strip()] if arguments.faults else None
+    watch = ignore if arguments.quiet else _watching(paint(sys.stderr), live=is_terminal(sys.stderr))
+    rehearsal = asyncio.run(
+        rehearse(arguments.file, seed=arguments.seed, faults=names, records=arguments.records, watch=watch)
+    )
+    _store(rehearsal, Path(arguments.output))
+    if arguments.json:
+        sys.stdout.write(as_json(rehearsal.to_data()))
+    else:
+        print("\n".join(_summary(rehearsal, arguments, paint(sys.stdout))))
+    return 0 if rehearsal.holds else 1
+
+
+def _store(rehearsal: Rehearsal, path: Path) -> None:
+    try:
+        path.write_text(as_json(rehearsal.to_data()), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}", hint="name another file with --output"
+        ) from None
+
+
+def _watching(brush: Paint, *, live: bool) -> Watch:
+    """A line for each act when it is over; on a terminal also which one is being played."""
+
+    def watch(number: int, count: int, act: Act, report: ActReport | None) -> None:
+        if report is None:
+            if live:
+                records = sum(act.sizes.values())
+                sys.stderr.write(f"\r\x1b[2K  {brush.dim(f'{number}/{count}')} {act.name} ({records:,} records) …")
+        else:
+            sys.stderr.write(("\r\x1b[2K" if live else "") + "\n".join(_act_lines(report, brush)) + "\n")
+        sys.stderr.flush()
+
+    return watch
+
+
+def _act_lines(report: ActReport, brush: Paint) -> list[str]:
+    mark = brush.good("✓") if report.holds else brush.bad("✗")
+    runs = len(report.passes)
+    became = f" · {report.struck[0].became}" if len(report.struck) == 1 else ""
+    struck = f" · {len(report.struck)} faults struck" if len(report.struck) > 1 else ""
+    said = f"{runs} {'run' if runs == 1 else 'runs'}, {report.requests:,} requests{struck}{became}"
+    lines = [f"  {mark} {report.name:<16}{brush.dim(printable(said))}"]
+    lines += [f"      {brush.bad(printable(problem))}" for problem in report.problems[:SHOWN]]
+    if len(report.problems) > SHOWN:
+        lines.append(f"      {brush.dim(f'and {len(report.problems) - SHOWN} more')}")
+    return lines
+
+
+def _summary(rehearsal: Rehearsal, arguments: argparse.Namespace, brush: Paint) -> list[str]:
+    acts = rehearsal.acts
+    requests, struck = sum(act.requests for act in acts), sum(len(act.struck) for act in acts)
+    simulated = sum(act.simulated_seconds for act in acts)
+    failed = [act for act in acts if not act.holds]
+    verdict = (
+        brush.good("every act holds") if not failed else brush.bad(f"{len(failed)} of {len(acts)} acts do not hold")
+    )
+    lines = [
+        f"{brush.bold(rehearsal.integration)}: {verdict}",
+        f"  {len(acts)} acts, {requests:,} requests, {struck} faults struck; {_hours(simulated)} on the simulator's clock, "
+        f"{rehearsal.seconds:.1f} s here",
+    ]
+    lines += [f"  {brush.dim('note')}   {printable(what)}" for what in rehearsal.instead]
+    for name, targets in rehearsal.guessed.items():
+        lines.append(
+            f"  {brush.dim('note')}   {name}: no value was found that the transforms of {', '.join(targets)} take"
+        )
+    lines.append(f"  {brush.dim('look')}   {arguments.output}")
+    for act in failed[:SHOWN]:
+        again = f"syncline rehearse {arguments.file} --seed {act.seed}" + (
+            f" --faults {act.name}" if len(act.faults) == 1 else ""
+        )
+        lines.append(f"  {brush.dim('again')}  {printable(again)}")
+    return lines
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,77 @@
+"""The oracle sees what a run did wrong: each way of being wrong is done to a destination, and found."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncline.engine import Report, arun
+from tests.rehearsal.acts import PLAIN, act
+
+WAYS = {
+    "lost": "DELETE FROM things WHERE id = 7",
+    "wrong": "UPDATE things SET name = 'another' WHERE id = 7",
+    "unknown": "INSERT OR IGNORE INTO things (id, name) VALUES (4711, 'nobody')",
+}
+
+
+@pytest.mark.parametrize("what", WAYS)
+def test_what_a_run_did_wrong_is_found(what: str, tmp_path: Path) -> None:
+    async def run_and_spoil(*words: Any, **options: Any) -> Report:
+        report = await arun(*words, **options)
+        with closing(sqlite3.connect(tmp_path / "rows.sqlite")) as database:
+            database.execute(WAYS[what])
+            database.commit()
+        return report
+
+    report = act(PLAIN, tmp_path, runner=run_and_spoil)
+    verdict = report.passes[0].verdicts["things"]
+    assert (getattr(verdict, what), verdict.exact, report.holds) == (1, False, False)
+    assert what in report.problems[0]
+
+
+def test_a_row_that_was_never_brought_up_to_date_is_found(tmp_path: Path) -> None:
+    before: list[tuple[Any, ...]] = []
+
+    async def run_and_go_back(*words: Any, **options: Any) -> Report:
+        report = await arun(*words, **options)
+        with closing(sqlite3.connect(tmp_path / "rows.sqlite")) as database:
+            row = database.execute("SELECT name, amount, seen_at, updated_at FROM things WHERE id = 1").fetchone()
+            before.append(row)
+            database.execute(
+                "UPDATE things SET name = ?, amount = ?, seen_at = ?, updated_at = ? WHERE id = 1", before[0]
+            )
+            database.commit()
+        return report
+
+    report = act(PLAIN, tmp_path, runner=run_and_go_back)
+    assert [one.verdicts["things"].stale for one in report.passes[:2]] == [0, 1]
+
+
+def test_rows_that_stand_there_twice_are_found(tmp_path: Path) -> None:
+    async def run_and_double(*words: Any, **options: Any) -> Report:
+        report = await arun(*words, **options)
+        with closing(sqlite3.connect(tmp_path / "rows.sqlite")) as database:
+            columns = "id, name, amount, seen_at, updated_at"
+            database.executescript(
+                f"CREATE TABLE copy AS SELECT {columns} FROM things; DROP TABLE things;"
+                f"ALTER TABLE copy RENAME TO things; INSERT INTO things SELECT {columns} FROM things WHERE id < 4;"
+            )
+        return report
+
+    report = act(PLAIN, tmp_path, runner=run_and_double)
+    assert report.passes[0].verdicts["things"].twice == 3
+
+
+def test_a_run_that_says_nothing_of_what_it_missed_is_found(tmp_path: Path) -> None:
+    """A silent zero: the runner reads one page and says that it is done."""
+
+    async def run_a_little(*words: Any, **options: Any) -> Report:
+        return await arun(*words, **options, limit=10)
+
+    report = act(PLAIN, tmp_path, runner=run_a_little)
+    assert report.passes[0].verdicts["things"].lost == 50
