@@ -9,7 +9,6 @@ import msgspec
 
 from syncline.auth import ApiKey
 from syncline.generate.inference import Api, Entity, Guess
-from syncline.generate.inference.guess import LIKELY
 from syncline.model import kind_of
 from tests.generate.inference.corpus import Label, ListLabel
 
@@ -62,7 +61,8 @@ def verdicts(api: Api, label: Label) -> Iterator[Verdict]:
     if label.auth:
         best = api.auth[0]
         guessed = spelled_auth(best) if best.known else None
-        yield Verdict(what="auth", place=label.document, right=label.auth, guessed=guessed, sure=best.likely)
+        right = frozenset(text.lower() if " header " in text else text for text in label.auth)
+        yield Verdict(what="auth", place=label.document, right=right, guessed=guessed, sure=best.likely)
     entities = {entity.path: entity for entity in api.entities}
     by_original = {_same(path): entity for path, entity in entities.items()}
     for path in label.no_lists:
@@ -107,7 +107,8 @@ def spelled_auth(guess: Guess[Any]) -> str:
         return "none"
     kind = kind_of(type(guess.value))
     if isinstance(guess.value, ApiKey):
-        return f"{kind} {guess.value.in_} {guess.value.name}"
+        name = guess.value.name.lower() if guess.value.in_ == "header" else guess.value.name
+        return f"{kind} {guess.value.in_} {name}"
     return kind
 
 

@@ -12,9 +12,10 @@ from syncline.generate.inference.api import Api, Entity
 from syncline.generate.inference.guess import Guess, unknown
 from syncline.generate.inference.known import Known
 from syncline.generate.inference.operation import Operation, Parameter
-from syncline.generate.inference.rules.auths import credential_names, find_auth
+from syncline.generate.inference.rules.auths import find_auth
+from syncline.generate.inference.rules.credentials import credential_names
 from syncline.generate.inference.rules.cursors import find_cursor_field, find_incremental
-from syncline.generate.inference.rules.keys import find_key
+from syncline.generate.inference.rules.keys import Names, find_key
 from syncline.generate.inference.rules.naming import find_parents, placeholders, safe_path, slug, stream_names
 from syncline.generate.inference.rules.paging import find_pagination
 from syncline.generate.inference.rules.rates import find_rate
@@ -43,6 +44,13 @@ class _List(msgspec.Struct, frozen=True):
     key: Guess[tuple[str, ...]]
 
 
+class _Context(msgspec.Struct, frozen=True):
+    """What all lists of a document share: parameters that are credentials, and what is said of the whole API."""
+
+    credentials: frozenset[str]
+    prose: str
+
+
 def infer(known: Known) -> Api:
     """Every guess that can be made from one source of knowledge."""
     name = slug(known.title) if known.title else slug(urlsplit(known.base_url or "").hostname or "", "api")
@@ -55,7 +63,7 @@ def infer(known: Known) -> Api:
         base_url=_base(base, known),
         auth=find_auth(known, name, reading or known.operations),
         rate_limit=_rate(known, reading),
-        entities=entities_of(reading),
+        entities=entities_of(reading, known.description),
         sources=(known.source,) if known.source else (),
         documents=known.documents,
         notes=known.notes,
@@ -76,29 +84,29 @@ def _rate(known: Known, reading: Sequence[Operation]) -> Guess[Any]:
     return find_rate(known.description, headers=tuple(headers), refuses=refuses)
 
 
-def entities_of(operations: Sequence[Operation]) -> tuple[Entity, ...]:
+def entities_of(operations: Sequence[Operation], prose: str = "") -> tuple[Entity, ...]:
     """The lists among these operations."""
     items = _item_keys(operations)
-    secret = credential_names(operations)
+    addressed = frozenset(flat(name) for names in items.values() for name in names)
+    context = _Context(credential_names(operations), prose)
     lists: list[_List] = []
     for operation in operations:
         records, record = find_records(operation)
         if records.known:
-            key = find_key(record, operation.path, items.get(_plain(operation.path), ()))
+            own = Names.of(operation.path, records.value or ".", items.get(_plain(operation.path), ()), addressed)
+            key = find_key(record, own)
             lists.append(_List(operation, records, record, key))
     names = stream_names([one.operation.path for one in lists])
     streams = {one.operation.path.rstrip("/"): (name, one.key) for one, name in zip(lists, names, strict=True)}
-    return tuple(_entity(name, one, streams, secret) for one, name in zip(lists, names, strict=True))
+    return tuple(_entity(name, one, streams, context) for one, name in zip(lists, names, strict=True))
 
 
-def _entity(
-    name: str, one: _List, streams: dict[str, tuple[str, Guess[tuple[str, ...]]]], secret: frozenset[str]
-) -> Entity:
+def _entity(name: str, one: _List, streams: dict[str, tuple[str, Guess[tuple[str, ...]]]], context: _Context) -> Entity:
     operation, key, record = one.operation, one.key, one.record
     parent, missing = find_parents(operation.path, streams)
-    pagination = find_pagination(operation, key.value[0] if key.value else None)
+    pagination = find_pagination(operation, key.value[0] if key.value else None, context.prose)
     cursor = find_cursor_field(record)
-    params, asks = _needed(operation, secret, _sent(pagination.value))
+    params, asks = _needed(operation, context.credentials, _sent(pagination.value))
     return Entity(
         name=name,
         path=safe_path(operation.path),

@@ -13,6 +13,7 @@ from syncline.generate.inference.operation import Operation, Parameter
 from syncline.generate.inference.rules.markers import Marker, markers, of_role
 from syncline.generate.inference.rules.parameters import find_cursor, find_limit, find_offset, find_page
 from syncline.generate.inference.rules.words import flat
+from syncline.generate.inference.schema import join
 from syncline.pagination import Cursor, Link, NextUrl, Offset, PageNumber, Pagination, Unpaged
 
 USUAL = 100
@@ -26,15 +27,18 @@ _AT_MOST = re.compile(
 )
 
 
-def find_pagination(operation: Operation, primary_key: str | None = None) -> Guess[Pagination]:
-    """The kind of pagination and its settings, as far as parameters, the answer's fields and its headers tell."""
+def find_pagination(operation: Operation, primary_key: str | None = None, prose: str = "") -> Guess[Pagination]:
+    """The kind of pagination and its settings, as far as parameters, the answer's fields and its headers tell.
+
+    `prose` is what is said of the whole API: some describe paging once, for all lists.
+    """
     query = operation.query()
     found = markers(operation.answer)
     for rule in (_by_cursor, _by_address, _by_link, _by_offset, _by_page):
         guess = rule(operation, query, found, primary_key)
         if guess is not None:
             return guess
-    return _without(query, found)
+    return _by_prose(found, prose) or _without(query, found)
 
 
 def _by_cursor(
@@ -42,7 +46,7 @@ def _by_cursor(
 ) -> Guess[Pagination] | None:
     parameter = find_cursor(query)
     if parameter is None:
-        return None
+        return _by_echo(operation, query)
     says = f"the parameter {parameter.name!r} takes a cursor"
     following, more = of_role(found, "cursor"), of_role(found, "more")
     length = _length(query, {parameter.name})
@@ -70,6 +74,28 @@ def _by_cursor(
     return None
 
 
+def _by_echo(operation: Operation, query: Mapping[str, Parameter]) -> Guess[Pagination] | None:
+    """A parameter that is described as taking back a field of the answer, whatever it is called."""
+    answer = operation.answer
+    if answer is None or answer.type != "object" or _counts(query):
+        return None
+    for parameter in query.values():
+        said = parameter.description
+        if not _FROM_BEFORE.search(said):
+            continue
+        for name, field in answer.properties.items():
+            if field.type not in ("string", "integer", "any"):
+                continue
+            if flat(name) == flat(parameter.name) or (len(name) > 3 and re.search(rf"\b{re.escape(name)}\b", said)):
+                settings = {"next": join(name), "param": parameter.name, **_length(query, {parameter.name})}
+                told = f"the parameter {parameter.name!r} takes {name!r} of the answer before, its description says"
+                return Guess(_built(Cursor, settings), 0.8, (told,))
+    return None
+
+
+_FROM_BEFORE = re.compile(
+    r"\b(previous|subsequent|next (set|page|batch|request)|continue|last (response|answer|request))\b", re.I
+)
 _BY_RECORD = (
     "startingafter",
     "after",
@@ -197,6 +223,26 @@ def _first_page(parameter: Parameter) -> tuple[int, list[str]]:
     if parameter.default == 0 or str(parameter.default) == "0":
         return 0, ["its default is 0, so pages are counted from 0"]
     return 1, []
+
+
+def _by_prose(found: list[Marker], prose: str) -> Guess[Pagination] | None:
+    """Pages that the answer counts, asked for by a parameter that only the API's description tells."""
+    if of_role(found, "pages") is None and of_role(found, "more") is None:
+        return None
+    told = re.search(r"[?&`]{1,2}(page|page_number|pageNumber)(?:[`=]|$)", prose)
+    if told is None:
+        return None
+    size = re.search(r"[?&`]{1,2}(per_page|page_size|pageSize|limit)(?:[`=]|$)", prose)
+    pages = of_role(found, "pages")
+    settings: dict[str, Any] = {
+        "page_param": told[1],
+        "size_param": size[1] if size else None,
+        "size": USUAL if size else None,
+        **_total(found),
+        **({"total_pages": pages.path} if pages is not None and pages.sure else {}),
+    }
+    evidence = (f"the API's description tells of the parameter {told[1]!r}", "the answer tells of pages")
+    return Guess(_built(PageNumber, settings), 0.75, evidence)
 
 
 def _without(query: Mapping[str, Parameter], found: list[Marker]) -> Guess[Pagination]:

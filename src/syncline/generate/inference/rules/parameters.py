@@ -28,7 +28,7 @@ CURSORS = (
     "continuationtoken", "continuation", "nextcursor", "bookmark", "scrollid", "paginationtoken", "pagestate", "aftercursor",
     "exclusivestartkey", "lastkey", "nextpage", "nextpagekey", "next", "startcursor", "resumptiontoken", "lastevaluatedkey",
     "offsettoken", "pagekey", "startkey", "continuetoken", "listpagetoken", "skiptoken", "cursormark", "pagingtoken", "afterid",
-    "sinceid", "lastid", "pageid", "iterator", "token", "startafter", "lastseenid", "maxid",
+    "sinceid", "lastid", "pageid", "iterator", "token", "startafter", "lastseenid", "maxid", "continuefrom",
 )  # fmt: skip
 
 _COUNTS = re.compile(

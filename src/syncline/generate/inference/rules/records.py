@@ -8,7 +8,9 @@ import msgspec
 
 from syncline.generate.inference.guess import Guess, unknown
 from syncline.generate.inference.operation import Operation
-from syncline.generate.inference.rules.words import fixed, flat, segments, singular, words
+from syncline.generate.inference.rules.markers import markers, of_role
+from syncline.generate.inference.rules.parameters import find_cursor, find_offset, find_page
+from syncline.generate.inference.rules.words import flat, named, segments, singular, words
 from syncline.generate.inference.schema import Schema, join
 
 ENVELOPES = frozenset(
@@ -23,7 +25,7 @@ ASIDES = frozenset(
         "errors", "error", "links", "link", "warnings", "messages", "included", "facets", "aggregations", "meta", "notices",
         "includes", "sort", "filters", "debug", "validationerrors", "scopes", "permissions", "breadcrumbs", "expand", "orders by",
         "errormessages", "suggestions", "columns", "schema", "notifications", "attributions", "fields", "includedresources",
-        "expands", "copyrights", "appliedfilters",
+        "expands", "copyrights", "appliedfilters", "relatedsearches", "availablefilters", "highlights",
     }
 )  # fmt: skip
 FRAME = frozenset(
@@ -93,40 +95,53 @@ def _places(schema: Schema, operation: Operation, keys: tuple[str, ...], depth: 
 
 def _judged(around: Schema, name: str, inner: Schema, operation: Operation, keys: tuple[str, ...]) -> Place:
     items = inner.items or Schema()
-    plain = flat(name)
-    score, reasons = 0.0, []
-    if items.type == "object":
-        score += 3
-        reasons.append("holds objects")
-    elif items.type == "any":
-        score += 1
-    if plain in ENVELOPES:
-        score += 3
+    score, reasons = _worth_of_items(items)
+    if flat(name) in ENVELOPES:
+        score += 2.5
         reasons.append("has a usual name for lists")
     if named_after(name, operation.path):
         score += 3
         reasons.append("is named after the path")
+    elif any(_same_thing(name, segment) for segment in named(operation.path)[-3:]):
+        score += 2
+        reasons.append("is named after a part of the path")
     lists = [key for key, other in around.properties.items() if other.type == "array" and flat(key) not in ASIDES]
     if lists == [name]:
         score += 1
         reasons.append("is the only list there")
-    if plain in ASIDES:
+    if flat(name) in ASIDES:
         score -= 6
     # the way to it: through envelopes it costs nothing, through things of their own it costs much
-    for key in keys:
-        score -= 0.5 if flat(key) in ENVELOPES or key == "_embedded" or named_after(key, operation.path) else 2.5
+    for number, key in enumerate(keys):
+        below = (*keys[number + 1 :], name)[0]
+        free = (
+            flat(key) in ENVELOPES or key == "_embedded" or _same_thing(key, below) or named_after(key, operation.path)
+        )
+        score -= 0.5 if free else 2.5
     return Place((*keys, name), items, score, f"{join(*keys, name)} {', '.join(reasons) or 'is a list'}")
+
+
+def _worth_of_items(items: Schema) -> tuple[float, list[str]]:
+    if items.type == "object" and items.properties:
+        identified = any(flat(key) in ("id", "uuid", "_id", "guid") for key in items.properties)
+        return (4.5, ["holds objects with an id"]) if identified else (3.5, ["holds objects"])
+    return (0.5 if items.type == "object" else 1.0 if items.type == "any" else 0.0), []
 
 
 def named_after(name: str, path: str) -> bool:
     """Whether a key is named as the path ends: `orders` or `orderList` in /orders."""
-    last = fixed(path)[-1:]
-    if not last:
-        return False
-    key, resource = words(name), words(last[0])
-    if key and key[-1] in ("list", "array", "collection", "data", "results", "items") and len(key) > 1:
+    return any(_same_thing(name, segment) for segment in named(path)[-1:])
+
+
+def _same_thing(name: str, other: str) -> bool:
+    """Whether two names are of the same thing, several of it or one: `orderList`, `orders`, `order`."""
+    key, resource = words(name), words(other)
+    if len(key) > 1 and key[-1] in ("list", "array", "collection", "data", "results", "items", "ids", "result"):
         key = key[:-1]
-    return bool(key) and tuple(map(singular, key)) in (tuple(map(singular, resource)), (singular(resource[-1]),))
+    return bool(key and resource) and tuple(map(singular, key)) in (
+        tuple(map(singular, resource)),
+        (singular(resource[-1]),),
+    )
 
 
 def _is_a_list(answer: Schema, place: Place, operation: Operation) -> bool:
@@ -135,15 +150,26 @@ def _is_a_list(answer: Schema, place: Place, operation: Operation) -> bool:
     one_thing = bool(steps) and steps[-1].startswith("{")
     holder = answer.at(*place.keys[:-1]) if len(place.keys) > 1 else answer
     assert holder is not None
-    named = flat(place.keys[-1]) in ENVELOPES or named_after(place.keys[-1], operation.path)
+    usual = flat(place.keys[-1]) in ENVELOPES or named_after(place.keys[-1], operation.path)
+    if place.score >= 2 and _is_paged(operation):
+        return True
     others = [
         name
         for name, inner in holder.properties.items()
         if name != place.keys[-1] and not name.startswith(("@", "_")) and flat(name) not in FRAME
     ]
     identified = any(flat(name) in ("id", "uuid", "_id") for name in others)
-    if place.score < 2 or (one_thing and not (named and not others)):
+    if place.score < 2 or (one_thing and not (usual and not others)):
         return False
     if identified:
-        return named and not one_thing and flat(place.keys[-1]) in ENVELOPES and len(others) <= 2
-    return named or len(others) <= 3
+        return usual and not one_thing and flat(place.keys[-1]) in ENVELOPES and len(others) <= 2
+    return usual or len(others) <= 3
+
+
+def _is_paged(operation: Operation) -> bool:
+    """Whether pages can be asked for, which makes sense for lists only."""
+    query = operation.query()
+    if find_page(query) or find_offset(query) or find_cursor(query):
+        return True
+    found = markers(operation.answer)
+    return of_role(found, "address") is not None or of_role(found, "cursor") is not None

@@ -40,6 +40,16 @@ def segments(path: str) -> list[str]:
     return found
 
 
+DULL = frozenset({"all", "list", "search", "find", "query", "get", "index", "results", "lookup", "browse", "filter"})
+
+
+def named(path: str) -> list[str]:
+    """The segments that name what is read: no placeholders, and none that only say that it is looked for (all, search)."""
+    found = fixed(path)
+    telling = [segment for segment in found if segment.lower() not in DULL]
+    return telling or found
+
+
 def fixed(path: str) -> list[str]:
     """A path's segments that are no placeholders."""
     return [segment for segment in segments(path) if "{" not in segment]

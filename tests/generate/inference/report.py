@@ -1,0 +1,62 @@
+"""Writes what was measured into docs/inference.md: `python -m tests.generate.inference.report`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from syncline.generate.inference import read
+from tests.generate.inference.corpus import documents, labels
+from tests.generate.inference.scoring import TARGETS, WHATS, Score, Verdict, What, scores, verdicts
+
+PAGE = Path(__file__).parents[3] / "docs" / "inference.md"
+NAMES: dict[What, str] = {
+    "pagination": "pagination kind",
+    "records": "record path",
+    "primary_key": "primary key",
+    "auth": "authentication",
+    "list": "list or not",
+}
+
+
+def measure(*, held_out: bool | None = None) -> list[Verdict]:
+    """Every labelled document read, and what became of each label."""
+    chosen = labels(held_out=held_out)
+    places = documents([label.document for label in chosen])
+    return [verdict for label in chosen for verdict in verdicts(read(places[label.document]), label)]
+
+
+def table(found: Iterable[Verdict]) -> list[str]:
+    """Scores as rows of a page."""
+    rows = [
+        "| | labels | right | wrong | of these sure | unknown | precision | recall | score |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    sums = scores(found)
+    return rows + [_row(NAMES[what], sums[what], TARGETS.get(what)) for what in WHATS]
+
+
+def _row(name: str, score: Score, target: float | None) -> str:
+    counts = f"{score.total} | {score.good} | {score.wrong} | {score.sure} | {score.unknown}"
+    wanted = f" (≥ {target:.0%})" if target else ""
+    return f"| {name}{wanted} | {counts} | {score.precision:.1%} | {score.recall:.1%} | {score.score:.1%} |"
+
+
+def page(text: str) -> str:
+    """The page with today's numbers."""
+    for name, held_out in (("tuned", False), ("held out", True)):
+        count = len(labels(held_out=held_out))
+        lines = [f"{count} documents.", "", *table(measure(held_out=held_out))]
+        text = replaced(text, name, lines)
+    return text
+
+
+def replaced(text: str, name: str, lines: list[str]) -> str:
+    """The text with these lines between the marks of this name."""
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, _, rest = text.partition(start)
+    return f"{before}{start}\n\n" + "\n".join(lines) + f"\n\n{end}" + rest.partition(end)[2]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text()))
