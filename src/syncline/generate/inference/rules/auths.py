@@ -15,6 +15,7 @@ from syncline.generate.inference.known import Known, Scheme
 from syncline.generate.inference.operation import Operation
 from syncline.generate.inference.rules.credentials import of_parameters, of_prose
 from syncline.generate.inference.rules.schemes import of_scheme
+from syncline.generate.inference.rules.words import words
 
 
 def find_auth(known: Known, name: str, operations: Sequence[Operation]) -> tuple[Guess[Auth], ...]:
@@ -33,7 +34,7 @@ def find_auth(known: Known, name: str, operations: Sequence[Operation]) -> tuple
     ]
     if found:
         return tuple(found)
-    open_to_all = bool(asked) and all(not names for names in asked)
+    open_to_all = all(not names for names in asked) and asked[()] * 2 >= max(len(operations), 1)
     defined = [
         Guess(guess.value, min(guess.confidence or 0, 0.75), (*guess.evidence, "no operation says that it needs it"))
         for scheme in known.schemes
@@ -42,10 +43,15 @@ def find_auth(known: Known, name: str, operations: Sequence[Operation]) -> tuple
     if open_to_all:
         sure = 0.6 if defined else 0.85
         return (Guess(None, sure, ("the document says that no operation needs authentication",)), *defined)
-    described = defined or of_parameters(operations, prefix) or of_prose(known.description, prefix)
+    taken = of_parameters(operations, prefix)
+    together = required.complements()
+    described = [*together, *taken, *defined] or of_prose(known.description, prefix)
     if described:
         return tuple(sorted(described, key=lambda guess: -(guess.confidence or 0)))
     return (unknown("no security scheme is described, and no parameter looks like a credential"),)
+
+
+_IDENTITY = re.compile(r"id|email|user(name)?|host|account|login", re.I)
 
 
 class _Required(msgspec.Struct, frozen=True):
@@ -75,3 +81,13 @@ class _Required(msgspec.Struct, frozen=True):
         if sum(auth.needs_token for auth in auths) > 1:
             return None
         return Guess(Combined(auths=auths), round(sure, 2), (*evidence, f"they are needed together; {share}"))
+
+    def complements(self) -> list[Guess[Auth]]:
+        """Keys that make sense together only, where no operation says which it needs: a key and whose it is (app_id, app_key)."""
+        keys = [scheme for scheme in self.schemes.values() if scheme.kind == "apikey"]
+        identities = [scheme for scheme in keys if words(scheme.key) and _IDENTITY.fullmatch(words(scheme.key)[-1])]
+        if len(keys) < 2 or len(keys) != len(self.schemes) or len(identities) != len(keys) - 1:
+            return []
+        found = self.together(tuple(scheme.name for scheme in keys), 0)
+        told = "one of them names who asks, the other proves it; no operation says that it needs them"
+        return [] if found is None else [Guess(found.value, 0.76, (*found.evidence[:-1], told))]

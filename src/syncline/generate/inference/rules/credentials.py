@@ -94,9 +94,6 @@ def _of_parameter(parameter: Parameter, count: int, total: int, prefix: str) -> 
 
 def of_prose(text: str, prefix: str) -> list[Guess[Auth]]:
     """What the description of an API says of credentials, in the few ways that are plain enough to be believed."""
-    found = _NO_NEED.search(text)
-    if found:
-        return [Guess(None, 0.7, (f"the document says “{_short(found[0])}”",))]
     found = _BEARER_SAID.search(text)
     if found:
         return [
@@ -107,7 +104,8 @@ def of_prose(text: str, prefix: str) -> list[Guess[Auth]]:
         if flat(name) in _KEY_HEADERS and flat(name) != "authorization":
             key = ApiKey.model_validate({"key": Reference(f"${{{prefix}_API_KEY}}"), "in": "header", "name": name})
             return [Guess(key, 0.75, (f"the document says “{_short(match[0])}”",))]
-    return []
+    found = _NO_NEED.search(text)
+    return [] if found is None else [Guess(None, 0.7, (f"the document says “{_short(found[0])}”",))]
 
 
 def _short(text: str) -> str:

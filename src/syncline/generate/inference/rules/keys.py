@@ -17,7 +17,7 @@ EXACT = {
     "id": 0.95, "uuid": 0.9, "guid": 0.9, "_id": 0.9, "gid": 0.8, "uid": 0.8, "identifier": 0.75, "key": 0.6, "code": 0.6,
     "slug": 0.55, "sku": 0.7, "iso": 0.5, "isocode": 0.55, "number": 0.45, "reference": 0.5, "ref": 0.45, "token": 0.4,
     "urn": 0.6, "arn": 0.65, "symbol": 0.5, "ticker": 0.6, "handle": 0.45, "login": 0.45, "username": 0.5, "name": 0.35,
-    "hash": 0.5, "sha": 0.6, "href": 0.3, "objectid": 0.85, "recordid": 0.85, "primarykey": 0.9, "email": 0.3, "url": 0.25,
+    "hash": 0.32, "sha": 0.6, "href": 0.3, "objectid": 0.85, "recordid": 0.85, "primarykey": 0.9, "email": 0.3, "url": 0.25,
     "barcode": 0.62, "iatacode": 0.62, "icao": 0.5, "isoalpha2": 0.6, "isoalpha3": 0.58, "iso2": 0.55, "ean": 0.6, "upc": 0.6,
     "gtin": 0.6, "vin": 0.6, "txid": 0.75, "digest": 0.6, "fingerprint": 0.5, "address": 0.3, "isbn": 0.6,
     "isbn13": 0.62, "domain": 0.35, "path": 0.25, "date": 0.3,
@@ -28,7 +28,8 @@ ENDINGS = (
 )  # fmt: skip
 DOUBTFUL, WEAKEST = 0.45, 0.28
 _SAYS = re.compile(
-    r"\b(unique(ly)? (id|identif|key|code|number|reference)|primary key|identifier of (the|this|an?)\b)", re.I
+    r"\b(unique(ly)? (id|identif|key|code|number|reference)|primary key|resource name\b|identifier of (the|this|an?)\b)",
+    re.I,
 )
 
 
@@ -175,7 +176,8 @@ def _seen(name: str, field: Schema) -> tuple[float, list[str]]:
 def _within(record: Schema, names: Names) -> Guess[tuple[str, ...]]:
     """The key of a record that is wrapped: {"added_at": …, "track": {"id": …}}."""
     solid = [(name, inner) for name, inner in record.properties.items() if inner.type == "object" and inner.properties]
-    chosen = [one for one in solid if flat(one[0]) in names.own] or (solid if len(solid) == 1 else [])
+    beside = sum(_can_identify(inner) for inner in record.properties.values())
+    chosen = [one for one in solid if flat(one[0]) in names.own] or (solid if len(solid) == 1 and beside <= 1 else [])
     if len(chosen) == 1:
         name, inner = chosen[0]
         within = Names(_called([name]) | names.own, names.items, names.elsewhere, names.parents)

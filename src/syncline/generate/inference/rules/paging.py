@@ -50,12 +50,13 @@ def _by_cursor(
     says = f"the parameter {parameter.name!r} takes a cursor"
     following, more = of_role(found, "cursor"), of_role(found, "more")
     length = _length(query, {parameter.name})
-    if following is not None:
+    address = of_role(found, "address")
+    if following is not None and (following.sure or address is None or not address.sure):
         settings = {"next": following.path, "param": parameter.name, **length, **_total(found)}
         return Guess(
             _built(Cursor, settings), 0.95, (says, f"the answer has {following.path!r}, the cursor of the next page")
         )
-    if of_role(found, "address") is not None or _counts(query):
+    if address is not None or _counts(query):
         return None
     header = next((name for name in operation.headers if flat(name) in _CURSOR_HEADERS), None)
     if header is not None:

@@ -109,6 +109,9 @@ def _judged(around: Schema, name: str, inner: Schema, operation: Operation, keys
     if lists == [name]:
         score += 1
         reasons.append("is the only list there")
+        if not _besides(around, name, operation):
+            score += 1.5
+            reasons.append("and nothing but it is")
     if flat(name) in ASIDES:
         score -= 6
     # the way to it: through envelopes it costs nothing, through things of their own it costs much
@@ -153,17 +156,23 @@ def _is_a_list(answer: Schema, place: Place, operation: Operation) -> bool:
     usual = flat(place.keys[-1]) in ENVELOPES or named_after(place.keys[-1], operation.path)
     if place.score >= 2 and _is_paged(operation):
         return True
-    others = [
-        name
-        for name, inner in holder.properties.items()
-        if name != place.keys[-1] and not name.startswith(("@", "_")) and flat(name) not in FRAME
-    ]
+    others = _besides(holder, place.keys[-1], operation)
     identified = any(flat(name) in ("id", "uuid", "_id") for name in others)
     if place.score < 2 or (one_thing and not (usual and not others)):
         return False
     if identified:
-        return usual and not one_thing and flat(place.keys[-1]) in ENVELOPES and len(others) <= 2
+        return usual and not one_thing and len(others) <= 2
     return usual or len(others) <= 3
+
+
+def _besides(holder: Schema, name: str, operation: Operation) -> list[str]:
+    """What stands beside a list and is neither its frame nor repeated from the path."""
+    asked = {flat(step) for step in segments(operation.path) if step.startswith("{")}
+    return [
+        other
+        for other in holder.properties
+        if other != name and not other.startswith(("@", "_")) and flat(other) not in FRAME and flat(other) not in asked
+    ]
 
 
 def _is_paged(operation: Operation) -> bool:

@@ -15,7 +15,9 @@ from syncline.generate.inference.guess import Guess
 from syncline.generate.inference.known import Flow, Scheme
 from syncline.model import Reference
 
-_PREFIX = re.compile(r"\b(Bearer|Token|ApiKey|Api-Key|OAuth|Apikey|Key|JWT)\b\s*:?=?\s*[<{\[\"'`]*\s*(?=[<{\[\"'`\w$])")
+_PREFIX = re.compile(
+    r"\b(Token|ApiKey|Api-Key|OAuth|Apikey)\b\W{0,4}?[\s=:]+[<{\[\"'`$]*\w|[`'\"“](OAuth|Token|Key)[`'\"”]"
+)
 _GRANTS = ("clientCredentials", "authorizationCode", "deviceAuthorization", "password", "implicit")
 
 
@@ -58,7 +60,7 @@ def of_key(name: str, place: str, said: str, *, prefix: str, sure: float, eviden
     """A key under this name; in the Authorization header what stands before it is looked for in what is said of it."""
     if place == "header" and name.lower() == "authorization":
         found = _PREFIX.search(said)
-        word = found[1] if found else None
+        word = "Bearer" if re.search(r"\bbearer\b", said, re.I) else (found[1] or found[2]) if found else None
         if re.search(r"\bbasic\b", said, re.I) and word is None:
             basic = Basic(username=Reference(f"${{{prefix}_USERNAME}}"), password=Reference(f"${{{prefix}_PASSWORD}}"))
             return Guess(basic, 0.7, (evidence, "its description tells of Basic"))
