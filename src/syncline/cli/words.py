@@ -114,6 +114,12 @@ def _rehearse(parser: argparse.ArgumentParser) -> None:
         "--output", default="rehearsal.json", metavar="FILE", help="where the evidence goes (default: rehearsal.json)"
     )
     parser.add_argument("--quiet", action="store_true", help="show nothing until the end")
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="only serve the simulator on 127.0.0.1, with a copy of the file that asks it",
+    )
+    parser.add_argument("--port", type=_count, metavar="N", help="where to serve it (default: a free port)")
 
 
 def _login(parser: argparse.ArgumentParser) -> None:

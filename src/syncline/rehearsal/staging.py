@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from syncline.destinations import Destination
+from syncline.engine import resolved
 from syncline.http import Connection
 from syncline.http.tokens.kept import Kept
-from syncline.model import Part, Reference, Secret, Token
+from syncline.model import Part, Reference, Secret, Token, reveal
 from syncline.rehearsal.simulator.blueprint import Blueprint
 from syncline.rehearsal.simulator.tokens import TokenDoor
 from syncline.secrets import references
@@ -60,6 +62,52 @@ def staged(integration: Integration, seed: int, folder: Path, blueprints: dict[s
         instead=tuple(instead),
         blueprints={} if blueprints is None else blueprints,
     )
+
+
+async def origins_of(on_stage: Staged) -> list[str]:
+    """Every origin that the integration asks: its own, that of its tokens, that of its destination."""
+    complete = await resolved(on_stage.integration, on_stage.environment, on_stage.folder)
+    found: list[str] = []
+    for end in (complete.source, complete.destination):
+        if isinstance(end, Connection):
+            found += [reveal(end.base_url), *(end.auth.addresses if end.auth else ())]
+    return list(dict.fromkeys(f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, found)))
+
+
+def relocated(on_stage: Staged, addresses: Mapping[str, str]) -> Staged:
+    """The same with other addresses, for a simulator on loopback."""
+    integration = on_stage.integration
+    changes = {
+        name: _moved(part, addresses)
+        for name, part in (("source", integration.source), ("destination", integration.destination))
+        if isinstance(part, Connection)
+    }
+    environment = {name: moved(value, addresses) for name, value in on_stage.environment.items()}
+    return msgspec.structs.replace(
+        on_stage, integration=integration.model_copy(update=changes), environment=environment
+    )
+
+
+def _moved(value: Any, addresses: Mapping[str, str]) -> Any:
+    """Addresses that stand in the file as they are."""
+    if isinstance(value, Part):
+        fields = {name: getattr(value, name) for name in type(value).model_fields}
+        moves = {
+            name: moved(text, addresses) for name, text in fields.items() if type(text) is str and ADDRESS.search(name)
+        }
+        parts = {name: _moved(part, addresses) for name, part in fields.items() if isinstance(part, Part | tuple)}
+        return value.model_copy(update={**parts, **moves})
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return tuple(_moved(inner, addresses) for inner in value)
+    return value
+
+
+def moved(text: str, addresses: Mapping[str, str]) -> str:
+    """An address with another origin in the place of its own."""
+    for origin, ours in addresses.items():
+        if text == origin or text.startswith(f"{origin}/"):
+            return ours + text[len(origin) :]
+    return text
 
 
 def _variable(name: str) -> str:

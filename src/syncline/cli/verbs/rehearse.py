@@ -7,19 +7,26 @@ import asyncio
 import sys
 from pathlib import Path
 
+import msgspec
+
 from syncline.cli.door import as_json
 from syncline.cli.paint import Paint, is_terminal, paint, printable
 from syncline.errors import UsageError
 from syncline.rehearsal.acting import Act
 from syncline.rehearsal.evidence import ActReport, Rehearsal
+from syncline.rehearsal.plan import concerned, mixture, production_volume, volume
 from syncline.rehearsal.rehearsal import Watch, ignore, rehearse
+from syncline.rehearsal.simulator.seen import Seen
+from syncline.spec import load
 
 SHOWN = 3
 """Problems of an act that are shown."""
 
 
 def main(arguments: argparse.Namespace) -> int:
-    names = [name.strip() for name in arguments.faults.split(",") if name.strip()] if arguments.faults else None
+    if arguments.serve:
+        return asyncio.run(_serve(arguments))
+    names = _names(arguments)
     watch = ignore if arguments.quiet else _watching(paint(sys.stderr), live=is_terminal(sys.stderr))
     rehearsal = asyncio.run(
         rehearse(arguments.file, seed=arguments.seed, faults=names, records=arguments.records, watch=watch)
@@ -30,6 +37,42 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(_summary(rehearsal, arguments, paint(sys.stdout))))
     return 0 if rehearsal.holds else 1
+
+
+def _names(arguments: argparse.Namespace) -> list[str] | None:
+    return [name.strip() for name in arguments.faults.split(",") if name.strip()] if arguments.faults else None
+
+
+async def _serve(arguments: argparse.Namespace) -> int:
+    """Until Ctrl-C or SIGTERM. Faults strike only where they were asked for: as the seed draws them."""
+    from syncline.cli.verbs.run import stopping
+    from syncline.rehearsal.serving import serving  # late, both: needed here alone
+
+    integration, brush = load(arguments.file), paint(sys.stderr)
+    names = _names(arguments)
+    act = volume(integration, arguments.seed, arguments.records or production_volume(integration))
+    if names:
+        drawn = mixture(integration, arguments.seed, concerned(integration, names))
+        act = msgspec.structs.replace(act, faults=drawn.faults)
+    folder = Path(".syncline/rehearsal").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def watch(seen: Seen) -> None:
+        struck = f" {brush.warn(seen.fault)}" if seen.fault else ""
+        records = f" {seen.records} records" if seen.records else ""
+        sys.stderr.write(f"  {seen.status or '–'} {seen.method} {printable(seen.path)}{brush.dim(records)}{struck}\n")
+
+    with stopping() as stop:
+        async with serving(integration, act, folder, port=arguments.port or 0, watch=watch) as file:
+            if arguments.json:
+                sys.stdout.write(as_json({"file": str(file), "records": sum(act.sizes.values())}))
+            else:
+                shown = file.relative_to(Path.cwd())
+                print(f"{brush.bold(integration.name)}: {sum(act.sizes.values()):,} records, until Ctrl-C")
+                print(f"  {brush.dim('run')}    syncline run {shown}")
+            sys.stdout.flush()
+            await stop.wait()
+    return 0
 
 
 def _store(rehearsal: Rehearsal, path: Path) -> None:
