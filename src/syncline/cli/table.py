@@ -34,6 +34,7 @@ VERBS = (
     Verb("status", OPERATE, "when each stream last ran, how far it is and what it could not take"),
     Verb("report", OPERATE, "what a run did, as text, JSON or a page for a browser"),
     Verb("logs", OPERATE, "the log lines of an integration's runs, and those that come"),
+    Verb("alerts", OPERATE, "try the addresses that an integration's alerts go to"),
     Verb("state", OPERATE, "show, reset or rewind how far a stream is"),
     Verb("rejects", OPERATE, "list, show, retry or drop records that did not become rows"),
     Verb("outbox", OPERATE, "list, confirm, retry or drop what nobody knows to have reached another API"),

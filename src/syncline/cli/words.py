@@ -122,6 +122,12 @@ def _rehearse(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_count, metavar="N", help="where to serve it (default: a free port)")
 
 
+def _alerts(parser: argparse.ArgumentParser) -> None:
+    acts = parser.add_subparsers(dest="act", metavar="test", required=True)
+    test = acts.add_parser("test", help="send a message, and its end, to every address of the file")
+    _file(test)
+
+
 def _login(parser: argparse.ArgumentParser) -> None:
     _file(parser)
     parser.add_argument("--destination", action="store_true", help="for the API that is written to, not the source")
@@ -257,6 +263,7 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "status": _status,
     "report": _report,
     "logs": _logs,
+    "alerts": _alerts,
     "state": _state,
     "rejects": _rejects,
     "outbox": _outbox,

@@ -62,7 +62,7 @@ async def prepared(
             raise UsageError(
                 f"there is no stream {name!r}", hint=did_you_mean(name, names), integration=integration.name
             )
-    written = integration
+    written = integration.model_copy(update={"alerts": ()})  # an address without a value is no reason not to sync
 
     async def again() -> Integration:
         return await resolved(written, os.environ if environment is None else environment, folder)

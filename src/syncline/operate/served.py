@@ -12,7 +12,7 @@ import msgspec
 
 from syncline.engine import Report
 from syncline.secrets import redactor
-from syncline.spec import Integration, Schedule
+from syncline.spec import Alert, Integration, Schedule
 
 KEPT = 60
 """Runs that are remembered of each integration."""
@@ -36,11 +36,15 @@ class Served(msgspec.Struct, kw_only=True):
 
     path: Path
     integration: Integration | None = None
+    label: str = ""
+    """The integration's name in the file as it could last be read."""
     mistake: dict[str, Any] | None = None
     due: datetime | None = None
     wanted: bool = False
     paused: bool = False
     running: Running | None = None
+    alerts: tuple[Alert, ...] = ()
+    """Of the file as it was when it could last be read: a broken file has to be told too."""
     past: list[Report] = []
     known_as: str = ""
     """The name whose past this is."""
@@ -48,7 +52,7 @@ class Served(msgspec.Struct, kw_only=True):
 
     @property
     def name(self) -> str:
-        return self.integration.name if self.integration is not None else self.path.stem
+        return self.label or self.path.stem
 
     @property
     def schedule(self) -> Schedule | None:

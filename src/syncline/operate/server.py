@@ -106,6 +106,8 @@ class Server:
                 self._refuse(one, found.mistake)
                 return
             one.mistake = None
+            if found.integration is not None:
+                one.alerts, one.label = found.integration.alerts, found.integration.name
             if one.known_as == one.name:
                 if before is None:
                     one.plan_first(self.clock.now())

@@ -25,6 +25,9 @@ _LIMITED_BODY = re.compile(
     rb"rate.?limit.{0,20}exceeded|exceeded.{0,60}(rate limit|quota)|too many requests|request_limit_exceeded", re.I
 )
 
+QUOTA = 600.0
+"""Seconds over which an allowance is counted that people call a quota; what comes back sooner is a rate."""
+
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """One limit as the API tells it: `limit` units in `window` seconds, `remaining` of them until `reset` seconds from now.
@@ -40,6 +43,13 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     window: float | None = None
     restore: float | None = None
     resource: str = ""
+
+    @property
+    def share(self) -> float | None:
+        """What is left of a quota, as a share of it; None for what is counted over less than ten minutes, and soon comes back."""
+        if not self.limit or self.remaining is None or max(self.reset or 0.0, self.window or 0.0) < QUOTA:
+            return None
+        return self.remaining / self.limit
 
 
 def retry_after(response: Response, now: datetime) -> float | None:

@@ -144,8 +144,7 @@ class Limiter:
         learned: list[Told | str] = []
         if self.learn:
             told = self._told(ticket, response, wall, cost)
-            shares = [one.remaining / one.limit for one in told if one.limit and one.remaining is not None]
-            self.left = min(shares, default=self.left)
+            self.left = min((share for one in told if (share := one.share) is not None), default=self.left)
             learned += [one for one in told if self._learn(one, ticket, now, cost, path)][:8]
         if rate_limited(response) or (response.status == 503 and "Retry-After" in response.headers):
             learned += self._refused(ticket, response, now, wall, now if sent is None else sent)

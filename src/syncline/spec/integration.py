@@ -13,6 +13,7 @@ from syncline.destinations import Deletes, SchemaPolicy, Target
 from syncline.mapping import Mapping, Where
 from syncline.model import Duration, Part, Ratio, Text, part_field
 from syncline.sources import Endpoint
+from syncline.spec.alert import Alert
 from syncline.spec.schedule import ScheduleField
 
 LATE = 2.5
@@ -34,15 +35,6 @@ class OnReject(Part):
     max_ratio: Ratio | None = Field(
         default=None,
         description="More rejects than this share of what was read end the run as partial (exit 5); default: all of them do",
-    )
-
-
-class Alert(Part):
-    """Whom to tell what."""
-
-    to: Text = Field(description="Where to: an address by reference, ${SLACK_WEBHOOK}")
-    on: tuple[Literal["failed", "recovered", "stale", "dead_letters", "empty"], ...] = Field(
-        default=("failed",), description="What to tell"
     )
 
 
@@ -100,7 +92,7 @@ class Integration(Part):
         description="Where tokens are kept, encrypted: a folder (default: .syncline/tokens), postgresql://… for many machines, "
         "or memory",
     )
-    alerts: tuple[Alert, ...] = Field(default=(), description="Whom to tell what; sent by the scheduler")
+    alerts: tuple[Alert, ...] = Field(default=(), description="Whom to tell what; sent by syncline serve")
 
     @field_validator("direction", mode="before")
     @classmethod

@@ -58,7 +58,7 @@ class Schedule(Part):
             raise PydanticCustomError(
                 "schedule", "not a time of day: {value}; write 02:00", {"value": repr(self.daily)}
             )
-        _check_zone(self.zone)
+        check_zone(self.zone)
         if self.cron is not None:
             _check_cron(self.cron)
         return self
@@ -180,7 +180,8 @@ def _every(seconds: float) -> str:
     return f"every {format_duration(seconds)}"
 
 
-def _check_zone(name: str) -> None:
+def check_zone(name: str) -> None:
+    """Raises PydanticCustomError for a time zone that there is not."""
     try:
         ZoneInfo(name)
     except (KeyError, OSError, ValueError):  # no such file, a folder, no name at all

@@ -14,8 +14,11 @@ from syncline import events
 from syncline.cli.logs import log_listener
 from syncline.engine import Report
 from syncline.errors import UsageError
+from syncline.model import SystemClock
+from syncline.operate.alerts.teller import Teller
 from syncline.operate.home import Home
 from syncline.operate.log_file import LogFile
+from syncline.operate.monitor import Monitor
 from syncline.operate.served import Served
 from syncline.operate.server import Server
 
@@ -38,11 +41,17 @@ async def _serve(arguments: argparse.Namespace, folder: Path) -> None:
     async def keep(one: Served, report: Report) -> None:
         home.try_to_keep_report(report)
 
-    server = Server(folder, home=home, at_once=arguments.at_once, observers=[keep])
-    with events.listening(*listeners), _stopped_by_signals(server):
+    clock = SystemClock()
+    monitor = Monitor(clock)
+    teller = Teller(home, monitor, clock)
+    server = Server(folder, home=home, clock=clock, at_once=arguments.at_once, observers=[keep, teller.run_ended])
+    with events.listening(monitor, *listeners), _stopped_by_signals(server):
+        watching = asyncio.create_task(teller.watch(server.served.values))
         try:
             await server.serve()
         finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
             log_file.close()
 
 

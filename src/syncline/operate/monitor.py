@@ -1,0 +1,70 @@
+"""What is going on: listens to all runs of a server, and knows of each integration what its reports do not tell."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from syncline import events
+from syncline.model import Clock, SystemClock
+
+
+class Live(msgspec.Struct):
+    """One integration as it was last heard of. `quota` is the share left of the scarcest; `ends_at` when a person is needed."""
+
+    run_id: str = ""
+    stream: str = ""
+    records: int = 0
+    total: int | None = None
+    page: int = 0
+    waiting: str | None = None
+    waiting_until: datetime | None = None
+    quota: float | None = None
+    circuit: str = "closed"
+    circuit_reason: str = ""
+    credential: str | None = None
+    ends_at: datetime | None = None
+    changes: list[str] = []
+    """What the last run changed in the destination's schema."""
+    failed_attempts: int = 0
+    """Attempts without a good answer, in this run or the last."""
+
+
+class Monitor:
+    """A listener; `of` gives what it knows."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._lives: dict[str, Live] = {}
+
+    def of(self, integration: str) -> Live:
+        return self._lives.setdefault(integration, Live())
+
+    def __call__(self, scope: events.Scope, event: events.Event) -> None:
+        if not scope.integration:
+            return
+        live = self.of(scope.integration)
+        if isinstance(event, events.RunStarted):
+            quota = live.quota
+            self._lives[scope.integration] = Live(run_id=scope.run_id, quota=quota)
+        elif isinstance(event, events.StreamStarted):
+            live.stream, live.records, live.page, live.total = scope.stream, 0, 0, None
+        elif isinstance(event, events.PageRead):
+            live.records += event.records
+            live.page, live.total = event.number, event.total
+        elif isinstance(event, events.Waiting):
+            live.waiting, live.waiting_until = event.reason, event.until
+        elif isinstance(event, events.RequestSent):
+            live.waiting = live.waiting_until = None
+            live.failed_attempts += event.status == 0 or event.status >= 400
+        elif isinstance(event, events.QuotaLeft):
+            live.quota = event.ratio
+        elif isinstance(event, events.CircuitChanged):
+            live.circuit, live.circuit_reason = event.state, event.reason
+        elif isinstance(event, events.CredentialEnding):
+            live.credential, live.ends_at = event.credential, event.ends_at
+        elif isinstance(event, events.SchemaChanged):
+            live.changes = [*live.changes, f"{event.table}: {event.change}"][:50]
+        elif isinstance(event, events.RunFinished):
+            live.waiting = live.waiting_until = None
