@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from syncline.model import Rate, Request, Response
 from syncline.resilience import Cost, Limiters, Limits, PathLimits, Standing
@@ -125,6 +126,34 @@ def test_a_bucket_that_headers_tell_is_refilled():
     assert send(limiters, get("/orders"), 0.0, told) == 0
     assert send(limiters, get("/orders"), 0.0) == pytest.approx(0.5)
     assert send(limiters, get("/orders"), 0.5, told) == 0
+
+
+delays = st.lists(st.tuples(st.floats(0, 0.004), st.sampled_from([0.0, 0.03, 0.2])), min_size=1, max_size=60)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from([20, 50, 200]), delays, st.sampled_from([0.001, 0.02]))
+def test_r12_requests_that_are_held_up_arrive_within_the_window_all_the_same(amount, delays, way):
+    """Each is held up before it arrives by more than any margin; its answer tells, in time for the one that takes its place."""
+    limiters = Limiters(Limits(limits=(Rate(amount, 1.0),)))
+    now, arrived, answers = 0.0, [], []
+    for index in range(amount * 4):
+        load = limiters.load(get("/x"))
+        while True:
+            while answers and answers[0][0] <= now:
+                moment, _, ticket = heapq.heappop(answers)
+                limiters.answered(ticket, answer(), moment, NOW)
+            hold = limiters.hold(now, load).seconds
+            if not hold:
+                break
+            now = min(now + hold, answers[0][0]) if answers and answers[0][0] > now else now + hold
+        ticket = limiters.sent(now, load)
+        jitter, held_up = delays[index % len(delays)]
+        arrived.append(now + way + jitter * 0.5 + (held_up if index % 199 == 7 else 0.0))
+        heapq.heappush(answers, (arrived[-1] + way, index, ticket))
+    arrived.sort()
+    assert all(later - earlier >= 1.0 for earlier, later in zip(arrived, arrived[amount:], strict=False))
 
 
 class Forgetful:

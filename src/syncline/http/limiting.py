@@ -20,8 +20,8 @@ from syncline.resilience import GO, Concurrency, Hold, Limits, Load, Ticket, Tol
 
 WORTH_SAYING = 1.0
 MOST_AT_ONCE = 10
-LEASE_SECONDS = 0.02
-"""As many requests as the rate allows in this time are let through by one look at a shared memory, ten at most."""
+LEASE_SECONDS = 0.1
+"""By one look at a shared memory as many requests are let through as the rate allows in this time, ten at most."""
 TELL_WITHIN = 0.1
 """Seconds within which an answer is told to a shared memory that nobody asks meanwhile; a refusal is told at once."""
 LOOK_AGAIN = 0.25
@@ -91,11 +91,14 @@ NO_HEADERS = Response.headers_of({})
 
 
 class Waiter(msgspec.Struct, eq=False):
-    """A request in line. `turn` is done when it is the first, or has been let through."""
+    """A request in line. `turn` is done when it is the first, or has been let through; `hold` is known where the look that let
+    those before it through has found it too.
+    """
 
     load: Load
     turn: asyncio.Future[None]
     leave: Leave | None = None
+    hold: Hold | None = None
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -149,7 +152,8 @@ class Gate:
             if line[0] is not waiter:
                 await waiter.turn
             while waiter.leave is None:
-                hold = await self._ask(line)
+                hold = waiter.hold or await self._ask(line)
+                waiter.hold = None
                 if waiter.leave is None:
                     await self._wait(hold, request)
             _call_next(line)
@@ -225,7 +229,8 @@ class Gate:
             )
         if hold.seconds >= WORTH_SAYING:
             emit(Waiting(seconds=hold.seconds, reason=hold.reason, until=until))
-        await self._clock.sleep(max(hold.seconds - self.lead, 0.0))
+        # half the lead is for the look itself; several permits then lie within the whole of it
+        await self._clock.sleep(max(hold.seconds - self.lead / 2, 0.0))
 
     async def _look_again(self) -> None:
         """Until an answer comes here, or one may have come to another process."""
@@ -285,6 +290,9 @@ class Turn:
                     waiter.turn.set_result(None)
             else:  # gave up while the memory was asked
                 gate.leave(leave, None)
+        let_through = len(self._tickets)
+        if 0 < let_through < len(self._batch) and self.hold.seconds < inf:
+            self._batch[let_through].hold = self.hold
         for lesson in self._lessons:
             emit(_learned(lesson))
         left = gate.limiters.left

@@ -25,7 +25,8 @@ MEMBER_SECONDS = 60.0
 UNKNOWN_MEMBERS = 4
 """Among how many the limit is divided where the store was never reached."""
 BETTER_CLOCK = 60.0
-LONGEST_LEAD = 0.02
+LEAD = 0.04
+"""By so many seconds permits are taken before their time, several by one look."""
 
 
 class SharedKeeper:
@@ -39,7 +40,7 @@ class SharedKeeper:
 
     def __init__(self, conduct: Conduct, key: str, store: SharedStore, clock: Clock) -> None:
         self.conduct = conduct
-        self.lead = 0.0
+        self.lead = LEAD
         self._key, self._store, self._clock = key, store, clock
         self._name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._lock = asyncio.Lock()
@@ -48,6 +49,7 @@ class SharedKeeper:
         self._offset: tuple[float, float, float] | None = None  # (measured at, round trip, offset)
         self._down_until = float("-inf")
         self._own: bytes | None = None  # our memory while the store is down
+        self._parts, self._lost_at = 1, float("-inf")
         self._unseen: list[float] = []  # requests that the store has not been told of
 
     def now(self) -> float:
@@ -75,8 +77,11 @@ class SharedKeeper:
             return
 
     async def _together(self, step: Step) -> None:
-        began, tries = self._clock.monotonic(), 0
-        known = self._known if self._known is not None else await self._swap(-1, None)
+        tries = 0
+        known = self._known
+        if known is None:
+            await self._swap(-1, None)  # opens the connection, so that it tells the time badly
+            known = await self._swap(-1, None)
         while True:
             if known is not self._at_hand:
                 self.conduct.load(known.value)
@@ -96,8 +101,6 @@ class SharedKeeper:
             if tries > 2:  # many at once: make room for each other
                 await self._clock.sleep(random.random() * 0.002 * min(tries, 20))  # noqa: S311 – no secret
         self._known = self._at_hand = found
-        took = min(self._clock.monotonic() - began, LONGEST_LEAD / 2)
-        self.lead += (2 * took - self.lead) * 0.2
         if self._own is not None:
             self._own = None
             self._unseen.clear()
@@ -122,13 +125,15 @@ class SharedKeeper:
 
     def _lost(self, error: Exception) -> None:
         """Take our part of the limits, starting from what was known of everybody's use."""
-        self._down_until, self._at_hand = self._clock.monotonic() + TRY_AGAIN, None
+        # all try again at the same moment, so that none has the whole limit while others still take their parts of it
+        rest = TRY_AGAIN - self._clock.now().timestamp() % TRY_AGAIN
+        self._down_until, self._at_hand = self._clock.monotonic() + rest, None
         if self._own is not None:
             return
         self.conduct.load(self._known.value if self._known else None)
         parts = max(len(self.conduct.members), 1) if self._known else UNKNOWN_MEMBERS
         self.conduct.limiters.divide(parts)
-        self._own = self.conduct.dump()
+        self._own, self._parts, self._lost_at = self.conduct.dump(), parts, self.now()
         emit(
             Noticed(
                 what=f"the store of the shared limits cannot be reached ({type(error).__name__}); until it is back, "
@@ -142,7 +147,7 @@ class SharedKeeper:
         now, whole = self.now(), self.conduct.limiters.all[0]
         before = whole.standing.ticket
         step(now)
-        self._unseen += [now] * (whole.standing.ticket - before)
+        self._unseen += [now + self.lead] * (whole.standing.ticket - before)  # at the latest
         del self._unseen[: -self._most_unseen]
         self._own = self.conduct.dump()
 
@@ -151,11 +156,13 @@ class SharedKeeper:
         return max((rate.amount for rate in self.conduct.limiters.rule.limits), default=1)
 
     def _report(self, now: float) -> None:
-        """Tell the newly found store what went without asking it."""
+        """Tell the newly found store what went without asking it: the first to come back for the others as well, by its own."""
+        others = [name for name, seen in self.conduct.members.items() if seen > self._lost_at and name != self._name]
+        times = 1 if others else self._parts
         longest = max((rate.per for rate in self.conduct.limiters.rule.limits), default=0.0)
         for moment in self._unseen:
             if moment > now - longest:
-                self.conduct.limiters.take(moment, 1)
+                self.conduct.limiters.take(moment, times)
 
 
 def open_keeper(limits: Limits, breaker: CircuitBreaker, base: str, clock: Clock) -> Keeper:

@@ -84,10 +84,10 @@ class Limiter:
     def hold(self, now: float, cost: float = 1.0, path: str = "", in_flight: int = 0) -> Hold:
         """GO, or how long to wait and why. `in_flight`: how many answers may still come, and tell more."""
         own = self.standing
+        if own.careful and own.probe is not None and now < own.probe_ends:
+            return _PROBE  # it may have leave for when the wait is over, and be alone all the same
         if now < own.blocked_until:
             return Hold(own.blocked_until - now, "the API asked to wait")
-        if own.careful and own.probe is not None and now < own.probe_ends:
-            return _PROBE
         longest, binding = 0.0, ""
         for window in (*own.windows, *own.policies.values(), *((own.guess,) if own.guess else ())):
             if (seconds := window.ready_in(now, cost)) > longest:
@@ -134,8 +134,9 @@ class Limiter:
         `late` seconds longer than others.
         """
         own = self.standing
+        went = now if sent is None else sent
         for window in own.windows:
-            window.arrived(ticket, now, sent=sent, began=began, late=late)
+            window.arrived(ticket, now, sent=went, began=began, late=late, cost=cost)
         was_probe = ticket == own.probe
         if was_probe:
             own.probe = None
@@ -147,7 +148,7 @@ class Limiter:
             self.left = min((share for one in told if (share := one.share) is not None), default=self.left)
             learned += [one for one in told if self._learn(one, ticket, now, cost, path)][:8]
         if rate_limited(response) or (response.status == 503 and "Retry-After" in response.headers):
-            learned += self._refused(ticket, response, now, wall, now if sent is None else sent)
+            learned += self._refused(ticket, response, now, wall, went)
         else:
             own.accepted += own.era_ticket <= ticket
             if was_probe:

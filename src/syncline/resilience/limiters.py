@@ -17,6 +17,9 @@ from syncline.resilience.limits import Limits
 from syncline.resilience.spellings import read_cost
 
 MOST_REMEMBERED = 1_000
+AFFORDED = 0.002
+"""Share of the window that may be lost because answers were late."""
+ADAPTING = 0.005
 _IDENTIFIER = re.compile(r"(?<=/)(?:\d+|[0-9a-fA-F-]{16,}|[^/]{40,})(?=/|$)")
 
 
@@ -48,7 +51,9 @@ class Limiters:
         self._fits = [_pattern(part.path) for part in rule.quotas]
         self._costs: dict[str, float] = {}
         self._began: float | None = None
-        self._usual = inf  # seconds that an answer takes
+        self._quickest = inf  # seconds that an answer takes
+        self._patience = 0.0
+        self._per = min((rate.per for rate in rule.limits), default=1.0)
 
     @property
     def standing(self) -> list[Standing]:
@@ -116,9 +121,15 @@ class Limiters:
         return [self.all[load.quota], self.all[0]] if load.quota else self.all[:1]
 
     def _lateness(self, seconds: float) -> float:
-        """By how much longer than the shortest of late this answer took."""
-        self._usual = max(min(self._usual * 1.001, seconds), 0.0)
-        return seconds - self._usual
+        """By how much longer than the quickest of late this answer took, where that is not usual.
+
+        Whoever counts a request from the last moment when it can have arrived is never refused, but a server that takes now more
+        now less time for its answers would cost much. So `patience` is what keeps the mean of the rest to AFFORDED.
+        """
+        self._quickest = max(min(self._quickest * 1.001, seconds), 0.0)
+        late = max(seconds - self._quickest - self._patience, 0.0)
+        self._patience = max(self._patience + ADAPTING * (min(late, self._per) - AFFORDED * self._per), 0.0)
+        return late
 
     def _remember(self, load: Load, response: Response, wall: datetime) -> None:
         assert self.rule.cost is not None

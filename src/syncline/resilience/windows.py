@@ -5,16 +5,27 @@ Every class is plain data with rules on it, so that processes and machines can s
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
+from heapq import merge
+from math import inf
+from operator import attrgetter
 
 import msgspec
 
 from syncline.model import Rate
 
-MARGIN = 0.007
+MARGIN = 0.004
 """Share by which a window is longer here than there: requests do not all travel equally fast. Waking up late adds to it."""
-FIRST_DELAY = 0.25
-"""Share of the window by which a request of the first window may arrive late, because it opens its connection."""
+MOST_DELAY = 0.25
+"""Share of the window by which a request may have arrived late: it opened its connection, or somebody was held up."""
+PACED_WITHIN = 1.0
+PACED_BELOW = 0.01
+"""Windows of a second at most that allow more than a request in so many seconds are paced: hundreds at once take a machine longer
+than it can tell, and never equally long."""
+PACE = 0.9
+"""A paced request follows the one before after this share of the even distance, so that what was held up catches up."""
+AT_ONCE = 10
+"""So many may go at once all the same, also after somebody was held up."""
 WIDEST_MARGIN = 0.05
 CALM = 60
 """After so many windows without a refusal a wider margin is halved again."""
@@ -38,6 +49,9 @@ class Entry(msgspec.Struct, array_like=True):
     ticket: int
 
 
+_LAST = attrgetter("last")
+
+
 class SlidingLog(msgspec.Struct, tag="log"):
     """At most `amount` units in any `per` seconds, exactly; beyond a thousand entries neighbours are counted at their later time.
 
@@ -47,29 +61,35 @@ class SlidingLog(msgspec.Struct, tag="log"):
     rate: Rate
     margin: float = MARGIN
     entries: list[Entry] = []
+    late: list[Entry] = []  # those that arrived later than others sent with them, by `last`
     used: float = 0.0
     began: float | None = None
     widened: float = 0.0
+    due: float | None = None
 
     def ready_in(self, now: float, cost: float = 1.0) -> float:
         """Seconds until `cost` more may be sent; 0 for at once. What costs more than the whole window waits for all of it."""
         self._forget(now)
+        paced = max(self.due - now, 0.0) if self.due is not None and self._gap else 0.0
         too_much = self.used + min(cost, self.rate.amount) - self.rate.amount
         if too_much <= TINY:
-            return 0.0
-        latest = self.entries[0].last
-        for entry in self.entries:
+            return paced
+        latest = -inf
+        for entry in merge(self.entries, self.late, key=_LAST) if self.late else self.entries:
             latest = max(latest, entry.last)
             too_much -= entry.units
             if too_much <= TINY:
                 break
-        return self._leaves(latest) - now
+        return max(self._leaves(latest) - now, paced)
 
     def take(self, now: float, ticket: int, cost: float = 1.0) -> None:
         if self.began is None:
             self.began = now
         if self.margin > MARGIN and now - self.widened > CALM * self.rate.per:
             self.margin, self.widened = max(self.margin / 2, MARGIN), now
+        if gap := self._gap:
+            earliest = now - (AT_ONCE - 1) * gap
+            self.due = gap * cost + (earliest if self.due is None else max(self.due, earliest))
         self.used += cost
         entries = self.entries
         together = self.rate.per / MOST_ENTRIES if len(entries) >= MOST_ENTRIES else 0.0
@@ -79,26 +99,29 @@ class SlidingLog(msgspec.Struct, tag="log"):
         else:
             entries.append(Entry(now, now, cost, ticket))
 
-    def arrived(self, ticket: int, answered: float, *, sent: float | None, began: float | None, late: float) -> None:
-        """Count a request from when it was really sent; one of its process's first window from its answer, within bounds.
+    def arrived(
+        self, ticket: int, answered: float, *, sent: float, began: float | None, late: float, cost: float = 1.0
+    ) -> None:
+        """Count a request from when it may have arrived at the latest, within bounds.
 
-        Many connections opened at once take their time; without this, the second window's requests come too early. Where the
-        server was seen to count differently, an answer that was `late`, compared with others, stands for a request that was.
+        That is when it was really `sent`, and `late`: the time by which its answer took longer than others. One of its process's
+        first window counts from its answer: connections opened at once take their time.
         """
         entry = self._entry(ticket)
         if entry is None:
             return
         began = self.began if began is None else began
-        moment = entry.first if sent is None else sent
-        if began is not None and moment <= began + self.rate.per:
-            moment = answered
-        elif self.margin > MARGIN:
-            moment += min(late, (self.margin - MARGIN) * self.rate.per, LONGEST_MARGIN)
-        entry.last = max(entry.last, min(moment, entry.first + FIRST_DELAY * self.rate.per))
+        first = began is not None and sent <= began + self.rate.per
+        moment = answered if first else sent + min(late, LONGEST_MARGIN)
+        moment = min(moment, entry.first + MOST_DELAY * self.rate.per)
+        if moment > entry.last:  # the others still count from when they were sent
+            units = min(cost, entry.units)
+            entry.units -= units
+            insort(self.late, Entry(entry.first, moment, units, ticket), key=_LAST)
 
     def correct(self, ticket: int, difference: float) -> None:
         """A request turned out to cost more, or less, than was taken for it."""
-        entry = self._entry(ticket)
+        entry = next((late for late in self.late if late.ticket == ticket), None) or self._entry(ticket)
         if entry is not None:
             entry.units = max(entry.units + difference, 0.0)
             self.used = max(self.used + difference, 0.0)
@@ -112,21 +135,27 @@ class SlidingLog(msgspec.Struct, tag="log"):
         """The server counted differently: keep further away from its edge for a while."""
         self.margin, self.widened = min(self.margin * 2, WIDEST_MARGIN), now
 
+    @property
+    def _gap(self) -> float:
+        """Seconds from one paced request to the next; 0 where they are not paced."""
+        distance = self.rate.per / self.rate.amount
+        return distance * PACE if self.rate.per <= PACED_WITHIN and distance < PACED_BELOW else 0.0
+
     def _entry(self, ticket: int) -> Entry | None:
         index = bisect_right(self.entries, ticket, key=lambda entry: entry.ticket) - 1
         return self.entries[index] if index >= 0 else None
 
     def _forget(self, now: float) -> None:
-        gone = 0
-        for entry in self.entries:
-            if self._leaves(entry.last) > now:
-                break
-            self.used -= entry.units
-            gone += 1
-        if gone:
-            del self.entries[:gone]
-            if not self.entries:
-                self.used = 0.0
+        for entries in (self.entries, self.late):
+            gone = 0
+            for entry in entries:
+                if self._leaves(entry.last) > now:
+                    break
+                self.used -= entry.units
+                gone += 1
+            del entries[:gone]
+        if not self.entries and not self.late:
+            self.used = 0.0
 
     def _leaves(self, sent: float) -> float:
         return sent + self.rate.per + min(self.margin * self.rate.per, LONGEST_MARGIN)
@@ -153,7 +182,9 @@ class Bucket(msgspec.Struct, tag="bucket"):
     def take(self, now: float, ticket: int, cost: float = 1.0) -> None:
         self.full_at = (now if self.full_at is None else max(self.full_at, now)) + cost * self._interval
 
-    def arrived(self, ticket: int, answered: float, *, sent: float | None, began: float | None, late: float) -> None:
+    def arrived(
+        self, ticket: int, answered: float, *, sent: float, began: float | None, late: float, cost: float = 1.0
+    ) -> None:
         """Evenly spaced requests need no correction."""
 
     def correct(self, ticket: int, difference: float) -> None:
