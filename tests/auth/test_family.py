@@ -136,6 +136,10 @@ def test_what_has_no_token_says_so() -> None:
 SECRETS: list[Auth] = [
     ApiKey(key=Secret("canary")),
     Bearer(token=Secret("canary")),
+    Bearer.model_validate({"token": Secret("canary"), "in": "query"}),
+    OAuth2.model_validate(
+        {"token_url": "https://a.example/t", "client_id": "c", "client_secret": Secret("canary"), "in": "query"}
+    ),
     Basic(username="u", password=Secret("canary")),
     OAuth2(token_url="https://a.example/t", client_id=Secret("canary"), client_secret=Secret("canary")),
     Jwt(algorithm="HS256", key=Secret("canary"), claims={"sub": Secret("canary")}),
@@ -156,4 +160,19 @@ def test_s9_a_canary_is_in_no_spelling_of_an_auth_or_of_what_it_signs(auth: Auth
     signed = auth.sign(REQUEST, token, NOW)
     shown = [repr(auth), str(auth), f"{auth}", str(auth.to_data()), auth.model_dump_json(), repr(signed), signed.shown]
     assert not any("canary" in text or "Y2FuYXJ5" in text for text in shown)
-    assert "canary" in "".join(map(reveal, signed.headers.values())) or not isinstance(auth, ApiKey | Bearer)
+    sent = [*signed.headers.values(), *(value for _, value in signed.params)]
+    assert "canary" in "".join(map(reveal, sent)) or not isinstance(auth, ApiKey | Bearer | OAuth2)
+
+
+@pytest.mark.parametrize("name", [None, "oauth_token"])
+def test_a_token_is_sent_in_the_query_where_the_api_reads_it_there(name: str | None) -> None:
+    more = {"in": "query", **({"name": name} if name else {})}
+    fixed = Bearer.model_validate({"token": Secret("t&1"), **more})
+    asked = OAuth2.model_validate(
+        {"token_url": "https://a.example/t", "client_id": "c", "client_secret": "${S}", **more}
+    )
+    for auth in (fixed, asked):
+        signed = auth.sign(REQUEST, Token(access=Secret("t&1")), NOW)
+        assert {key: reveal(value) for key, value in signed.params}[name or "access_token"] == "t&1"
+        assert "Authorization" not in signed.headers
+        assert auth.to_data()["in"] == "query"

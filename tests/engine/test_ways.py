@@ -194,7 +194,12 @@ async def test_files_of_json_lines_are_complete_and_exact(tmp_path: Path) -> Non
 CANARY = "canary-9f8e7d6c5b4a"
 
 
-async def test_s9_a_planted_secret_is_found_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "auth", [{"kind": "api_key", "key": "${KEY}"}, {"kind": "bearer", "token": "${KEY}", "in": "query"}]
+)
+async def test_s9_a_planted_secret_is_found_nowhere(
+    auth: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """In no event, log, error, traceback, report or database, though the API sends it back in every way it can."""
     heard = io.StringIO()
 
@@ -202,7 +207,7 @@ async def test_s9_a_planted_secret_is_found_nowhere(tmp_path: Path, caplog: pyte
         heard.write(f"{scope} {event!r}\n")
 
     async def echo(request: web.Request) -> web.StreamResponse:
-        assert request.headers["X-API-Key"] == CANARY
+        assert CANARY in (request.headers.get("X-API-Key"), request.query.get("access_token"))
         if request.path == "/leak":
             return web.Response(status=400, text=f"your key {CANARY} may not do this", headers={"X-Request-Id": CANARY})
         return web.json_response({"data": [{"id": 1}], "meta": {"next": None}})
@@ -210,7 +215,7 @@ async def test_s9_a_planted_secret_is_found_nowhere(tmp_path: Path, caplog: pyte
     caplog.set_level(logging.DEBUG)
     leak = {"name": "leak", "path": "/leak", "primary_key": "id", "params": {"secret": "${KEY}"}}
     async with serving(echo) as url:
-        file = integration(url, tmp_path, books(incremental=None), leak, auth={"kind": "api_key", "key": "${KEY}"})
+        file = integration(url, tmp_path, books(incremental=None), leak, auth=auth)
         report = await arun(file, environment={"KEY": CANARY}, listeners=[listen])
     assert [stream.status for stream in report.streams] == ["done", "failed"]
     dumped = "\n".join(sqlite3.connect(tmp_path / "shelf.db").iterdump())

@@ -42,12 +42,20 @@ class ApiKey(Auth):
 
 @register("auth")
 class Bearer(Auth):
-    """A token that somebody obtained already, in the Authorization header (RFC 6750)."""
+    """A token that somebody obtained already, in the Authorization header, or in the query (RFC 6750, 2.1, 2.3)."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     kind: Literal["bearer"] = Field(default="bearer", description="A fixed token in the Authorization header")
     token: SecretText = Field(description="The token, by reference: ${SHOP_TOKEN}")
+    in_: Literal["header", "query"] = Field(
+        default="header", alias="in", description="Where the token is sent; query for APIs that read it nowhere else"
+    )
+    name: HeaderName = Field(default="access_token", description="The query parameter's name, with in: query")
 
     def sign(self, request: Request, token: Token | None, now: datetime) -> Request:
+        if self.in_ == "query":
+            return request.with_params({self.name: Secret(reveal(self.token))})
         return request.with_headers({"Authorization": header_value(f"Bearer {reveal(self.token)}", "the token")})
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 import msgspec
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from syncline.auth.assertion import Assertion, read_service_account
@@ -26,7 +26,7 @@ from syncline.auth.token_endpoint import (
     secrets_of,
     unsafe,
 )
-from syncline.auth.values import HeaderName, bear
+from syncline.auth.values import HeaderName, ask_with, bear
 from syncline.errors import AuthError, RequestError
 from syncline.model import (
     Duration,
@@ -78,6 +78,8 @@ class _Try(msgspec.Struct, frozen=True, kw_only=True):
 @register("auth")
 class OAuth2(Auth):
     """Asks a token endpoint for an access token, early enough that no request meets an expired one."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     kind: Literal["oauth2"] = Field(default="oauth2", description="Access tokens from an authorisation server")
     grant: Grant = Field(
@@ -148,6 +150,12 @@ class OAuth2(Auth):
     )
     lifetime: Duration | None = Field(default=None, description="How long a token holds where the answer does not say")
     early: Duration = Field(default=60.0, description="How long before its end a token is replaced")
+    in_: Literal["header", "query"] = Field(
+        default="header",
+        alias="in",
+        description="Where the access token is sent; query for APIs that read it nowhere else",
+    )
+    name: HeaderName = Field(default="access_token", description="The query parameter's name, with in: query")
     header: HeaderName = Field(default="Authorization", description="Header that carries the access token")
     prefix: str | None = Field(default="Bearer", description="Text before the access token; a space follows a word")
 
@@ -224,6 +232,8 @@ class OAuth2(Auth):
         return token.fresh(monotonic, self.early if seconds is None else min(self.early, seconds / 2))
 
     def sign(self, request: Request, token: Token | None, now: datetime) -> Request:
+        if self.in_ == "query":
+            return ask_with(request, token, self.name)
         return bear(request, token, self.header, self.prefix)
 
     def refused(self, response: Response) -> bool:

@@ -56,6 +56,13 @@ def bear(request: Request, token: Token | None, header: str, prefix: str | None)
     return request.with_headers({header: header_value(prefixed(prefix, token.access.reveal()), "the token")})
 
 
+def ask_with(request: Request, token: Token | None, name: str) -> Request:
+    """The request with a token in its query (RFC 6750, 2.3), for APIs that read it nowhere else."""
+    if token is None:
+        raise TypeError("a request that bears a token is signed with one")
+    return request.with_params({name: token.access})
+
+
 def decode_key(key: Secret | Reference, encoding: KeyEncoding) -> bytes:
     """The bytes to sign with. Raises AuthError."""
     text = reveal(key)
