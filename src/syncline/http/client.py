@@ -20,6 +20,9 @@ from syncline.model import Clock, Reference, Request, Response, Secret, origin_o
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 5
 
+SEEN = frozenset(range(400, 600)) - {429}
+"""Statuses that are an answer to who only looks; a limit is obeyed all the same."""
+
 Value = str | int | bool | Secret | Reference | None
 
 
@@ -84,6 +87,14 @@ class Client:
         if known is not None:
             request = request.with_headers(known.headers)
         return await self._sent(request, lambda status: 200 <= status < 300 or (status == 304 and known is not None))
+
+    async def look(self, request: Request) -> Response:
+        """The answer, whatever its status says: for finding out what an API is like. Redirects are followed as by `send`.
+
+        Raises the RequestError family where no answer came, and OriginError for a redirect that leads elsewhere.
+        """
+        request = msgspec.structs.replace(request, final_on=request.final_on | SEEN)
+        return await self._sent(request, lambda status: status not in REDIRECTS)
 
     async def write(self, request: Request) -> Response:
         """The answer to a request that changes something: 2xx or 4xx, whose body says why.

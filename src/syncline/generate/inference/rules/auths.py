@@ -14,14 +14,14 @@ from syncline.generate.inference.guess import Guess, unknown
 from syncline.generate.inference.known import Known, Scheme
 from syncline.generate.inference.operation import Operation
 from syncline.generate.inference.rules.credentials import of_parameters, of_prose
+from syncline.generate.inference.rules.naming import variable_prefix
 from syncline.generate.inference.rules.schemes import of_scheme
 from syncline.generate.inference.rules.words import words
 
 
 def find_auth(known: Known, name: str, operations: Sequence[Operation]) -> tuple[Guess[Auth], ...]:
     """The ways to authorise these operations, the most usual first; at least one guess."""
-    namer = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_") or "API"
-    prefix = f"API_{namer}" if namer[0].isdigit() else namer
+    prefix = variable_prefix(name)
     asked: Counter[tuple[str, ...]] = Counter()
     for operation in operations:
         for alternative in (operation.security if operation.security is not None else known.security) or ():

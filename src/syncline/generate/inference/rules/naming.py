@@ -24,6 +24,12 @@ def slug(text: str, fallback: str = "api") -> str:
     return plain[:40].strip("-") or fallback
 
 
+def variable_prefix(name: str) -> str:
+    """What names of environment variables begin with, for an API of this name."""
+    plain = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_") or "API"
+    return f"API_{plain}" if plain[0].isdigit() else plain
+
+
 def stream_names(paths: Sequence[str]) -> list[str]:
     """A name for each path, all different: its last telling segment, with more of the path where that is not enough."""
     parts = [_telling(path) for path in paths]
