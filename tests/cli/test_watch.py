@@ -53,3 +53,4 @@ def test_u5_an_edit_is_shown_at_once_and_asks_nobody(folder: Path, shop: ShopPro
     finally:
         watching.send_signal(signal.SIGINT)
         assert watching.wait(timeout=10) == 0
+        watching.stdout.close()

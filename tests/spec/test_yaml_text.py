@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -232,3 +233,23 @@ destination:
 def test_what_yaml_cannot_hold_is_not_written(data: Any) -> None:
     with pytest.raises(ValueError, match=r"a key is text|cannot be written"):
         write(data)
+
+
+HOSTILE_NOTES = st.text(max_size=30) | st.sampled_from(["x\nname: evil", "a\u2028b", "\x85- b", "\r- c", "#", "--- x"])
+
+
+@given(documents, st.data())
+def test_s23_notes_are_comments_whatever_they_say(data: Any, draw: st.DataObject) -> None:
+    places = list(_places(data, ()))
+    chosen = draw.draw(st.lists(st.sampled_from(places), max_size=5)) if places else []
+    notes = {place: [draw.draw(HOSTILE_NOTES)] for place in chosen}
+    above = {("root", *place): lines for place, lines in notes.items()}
+    beside = {place: lines[0] for place, lines in above.items()}
+    assert read(write({"root": data}, above, beside), "x").data == read(write({"root": data}), "x").data
+
+
+def _places(data: Any, at: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    yield at
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in inner:
+        yield from _places(value, (*at, key))

@@ -15,7 +15,7 @@ from syncline.spec.integration import Integration
 from syncline.spec.lint import lint_integration
 from syncline.spec.mistakes import mistakes_in
 from syncline.spec.yaml_text import Document, read, show_path
-from syncline.spec.yaml_write import write
+from syncline.spec.yaml_write import Notes, write
 
 SCHEMA_LINE = "# yaml-language-server: $schema=./syncline.schema.json\n"
 
@@ -54,9 +54,9 @@ def loads(text: str | bytes, name: str = "<text>") -> Integration:
     return integration
 
 
-def dump(integration: Integration) -> str:
-    """The file that reads back as this value; what equals a default is left out."""
-    return SCHEMA_LINE + write(integration.to_data())
+def dump(integration: Integration, notes: Notes | None = None) -> str:
+    """The file that reads back as this value; what equals a default is left out. `notes` stand in it as comments."""
+    return SCHEMA_LINE + write(integration.to_data(), notes)
 
 
 def check_value(integration: Integration) -> Integration:

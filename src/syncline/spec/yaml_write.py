@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -21,61 +21,89 @@ _MISREAD = (
 """What some reader of YAML 1.1 or 1.2 would not take for text."""
 
 
-def write(data: Any) -> str:
+Place = tuple[str | int, ...]
+Notes = Mapping[Place, Sequence[str]]
+"""For people: lines that stand as comments above the value at a place, from the root: `("streams", 0, "pagination")`."""
+
+
+def write(data: Any, notes: Notes | None = None, beside: Mapping[Place, str] | None = None) -> str:
     """YAML that readers of 1.1 and of 1.2 understand alike; reading it gives equal data.
 
     Takes what JSON has, tuples, Decimals and integer keys (which are read as text). Order is kept; lists and maps of plain
-    values stand on one line where they fit. Raises ValueError for what YAML cannot hold (NaN, lone surrogates).
+    values stand on one line where they fit and nothing within them has a note. `beside` are short notes behind what is one line. Of
+    a note each line break and whatever a reader
+    of YAML may not see becomes a space. Raises ValueError for what YAML cannot hold (NaN, lone surrogates).
     """
+    writer = _Writer(notes or {}, beside or {})
     if isinstance(data, dict) and data:
-        return "".join(f"{line}\n" for line in _block_map(data, ""))
+        return "".join(f"{line}\n" for line in writer.block_map(data, "", ()))
     if isinstance(data, list | tuple) and data:
-        return "".join(f"{line}\n" for line in _block_list(data, ""))
+        return "".join(f"{line}\n" for line in writer.block_list(data, "", ()))
     return f"{_flow(data)}\n"
 
 
-def _block_map(data: dict[Any, Any], pad: str) -> list[str]:
-    lines: list[str] = []
-    for key, value in data.items():
-        name = _key_text(key)
-        # YAML allows at most 1,024 characters for a key that is not announced
-        head = f"{pad}{name}:" if len(name) < 1_000 else f"{pad}? {name}\n{pad}:"
-        top = pad == "" and isinstance(value, dict)
-        lines += _beside(head, value, pad) or [head, *_below(value, pad + "  ")] if not top else _top(head, value)
-    return lines
+class _Writer:
+    """Writes blocks, with the notes above what they speak of."""
+
+    def __init__(self, notes: Notes, beside: Mapping[Place, str]) -> None:
+        self.notes, self.beside = notes, beside
+        self.within = {place[:length] for place in (*notes, *beside) for length in range(len(place))}
+
+    def block_map(self, data: dict[Any, Any], pad: str, place: Place) -> list[str]:
+        lines: list[str] = []
+        for key, value in data.items():
+            here = (*place, key)
+            lines += self._note(here, pad)
+            name = _key_text(key)
+            # YAML allows at most 1,024 characters for a key that is not announced
+            head = f"{pad}{name}:" if len(name) < 1_000 else f"{pad}? {name}\n{pad}:"
+            if pad == "" and isinstance(value, dict):
+                lines += [head, *self.block_map(value, "  ", here)] if value else [f"{head} {{}}"]
+            else:
+                own = self._beside(head, value, pad, here)
+                if own and len(own) == 1 and here in self.beside:
+                    own = [f"{own[0]}  # {_comment(self.beside[here])}"]
+                lines += own or [head, *self._below(value, pad + "  ", here)]
+        return lines
+
+    def block_list(self, data: Sequence[Any], pad: str, place: Place) -> list[str]:
+        lines: list[str] = []
+        for number, value in enumerate(data):
+            here = (*place, number)
+            lines += self._note(here, pad)
+            item = self._beside(f"{pad}-", value, pad, here)
+            if not item:
+                first, *rest = self._below(value, pad + "  ", here)
+                # a note of the first field would stand where the dash has to
+                while first.lstrip().startswith("#"):
+                    lines.append(first[2:])
+                    first, *rest = rest
+                item = [f"{pad}- {first[len(pad) + 2 :]}", *rest]
+            lines += item
+        return lines
+
+    def _note(self, place: Place, pad: str) -> list[str]:
+        return [f"{pad}# {_comment(line)}".rstrip() for line in self.notes.get(place, ())]
+
+    def _below(self, value: Any, pad: str, place: Place) -> list[str]:
+        return self.block_map(value, pad, place) if isinstance(value, dict) else self.block_list(value, pad, place)
+
+    def _beside(self, head: str, value: Any, pad: str, place: Place) -> list[str] | None:
+        """The value on its head's line, or None where it needs lines of its own."""
+        if isinstance(value, str) and _literal(value):
+            mark = "|" if value.endswith("\n") else "|-"
+            return [f"{head} {mark}", *(f"{pad}  {line}" if line else "" for line in value.splitlines())]
+        if not isinstance(value, dict | list | tuple):
+            return [f"{head} {_scalar(value, _PLAIN)}"]
+        if not value:
+            return [f"{head} {_flow(value)}"]
+        if place not in self.within and _leaf(value) and len(line := f"{head} {_flow(value)}") <= WIDTH:
+            return [line]
+        return None
 
 
-def _top(head: str, value: dict[Any, Any]) -> list[str]:
-    return [head, *_block_map(value, "  ")] if value else [f"{head} {{}}"]
-
-
-def _block_list(data: Sequence[Any], pad: str) -> list[str]:
-    lines: list[str] = []
-    for value in data:
-        item = _beside(f"{pad}-", value, pad)
-        if not item:
-            first, *rest = _below(value, pad + "  ")
-            item = [f"{pad}- {first[len(pad) + 2 :]}", *rest]
-        lines += item
-    return lines
-
-
-def _below(value: Any, pad: str) -> list[str]:
-    return _block_map(value, pad) if isinstance(value, dict) else _block_list(value, pad)
-
-
-def _beside(head: str, value: Any, pad: str) -> list[str] | None:
-    """The value on its head's line, or None where it needs lines of its own."""
-    if isinstance(value, str) and _literal(value):
-        mark = "|" if value.endswith("\n") else "|-"
-        return [f"{head} {mark}", *(f"{pad}  {line}" if line else "" for line in value.splitlines())]
-    if not isinstance(value, dict | list | tuple):
-        return [f"{head} {_scalar(value, _PLAIN)}"]
-    if not value:
-        return [f"{head} {_flow(value)}"]
-    if _leaf(value) and len(line := f"{head} {_flow(value)}") <= WIDTH:
-        return [line]
-    return None
+def _comment(text: str) -> str:
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def _leaf(value: Any) -> bool:
