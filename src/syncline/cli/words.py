@@ -32,6 +32,41 @@ def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=7, help="the same seed, the same shop and the same faults")
 
 
+def _new(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source", metavar="NAME|URL", help="what the API is called, or its address")
+    parser.add_argument(
+        "--from",
+        action="append",
+        dest="origins",
+        default=[],
+        metavar="FILE|URL",
+        help="a document that describes the API",
+    )
+    parser.add_argument(
+        "--destination", metavar="WORD|URL", help="sqlite, duckdb, postgresql, mysql, jsonl, csv, parquet"
+    )
+    parser.add_argument("--entities", metavar="A,B", help="what to sync: orders,customers")
+    parser.add_argument("--direction", metavar="WAY", help="one-way: from the source to the destination")
+    parser.add_argument("--auth", metavar="KIND", help="how requests are authorised: none, api_key, bearer, oauth2, …")
+    parser.add_argument("--volume", metavar="N/day", help="what production looks like: 50000/day")
+    parser.add_argument("--schedule", metavar="WORDS", help="when to run (default: every 15 minutes)")
+    parser.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a value that only you know (may be repeated)",
+    )
+    parser.add_argument("--answers", metavar="FILE", help="answers from a YAML or JSON file; options win")
+    parser.add_argument(
+        "--no-input", action="store_true", help="ask nothing: what was not answered is found out or left out"
+    )
+    parser.add_argument(
+        "--dir", metavar="FOLDER", help="where to put it (default: a folder named like the integration)"
+    )
+    parser.add_argument("--force", action="store_true", help="put files that are there aside as NAME~")
+
+
 def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="FILE", help="integration files, or folders of them")
 
@@ -249,6 +284,7 @@ def _seconds(text: str) -> float:
 
 ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "demo": _demo,
+    "new": _new,
     "check": _check,
     "preview": _preview,
     "plan": _plan,

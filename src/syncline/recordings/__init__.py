@@ -3,7 +3,7 @@
 from syncline.recordings.answers import AskingOnce, Kept
 from syncline.recordings.making import record
 from syncline.recordings.recording import Exchange, Expected, Recording, read_recordings, recordings_folder
-from syncline.recordings.replaying import Replayed, replay
+from syncline.recordings.replaying import Replayed, pretended, replay
 
 __all__ = [
     "AskingOnce",
@@ -12,6 +12,7 @@ __all__ = [
     "Kept",
     "Recording",
     "Replayed",
+    "pretended",
     "read_recordings",
     "record",
     "recordings_folder",

@@ -48,7 +48,7 @@ async def record(
             stream=stream.name,
             base_url=shown.base_url,
             page_size=size,
-            exchanges=[_exchange(kept, shown.real, scrub) for kept in answers],
+            exchanges=[exchange_of(kept, shown.real, scrub) for kept in answers],
         )
         if len(recording.dumped()) > MOST_BYTES:
             raise PlanError(
@@ -98,7 +98,8 @@ def request_line(request: Request, base: str) -> str:
     return f"{request.method} {address}{joined + query if query else ''}"
 
 
-def _exchange(kept: Kept, base: str, scrub: Scrub) -> Exchange:
+def exchange_of(kept: Kept, base: str, scrub: Scrub) -> Exchange:
+    """The exchange without its secrets."""
     response = kept.response
     exchange = Exchange(
         request=scrub.text(request_line(kept.request, base)),

@@ -14,16 +14,20 @@ from pydantic import Field
 from syncline.destinations import Sql, Target
 from syncline.engine import arun
 from syncline.errors import PlanError, SynclineError
+from syncline.http import Send
 from syncline.mapping import compile_mapping
 from syncline.model import Checkpoint, Clock, Page, Reference, Request, Response, decode_json, encode_json
+from syncline.recordings.answers import AskingOnce, Kept, Key
 from syncline.recordings.differences import differences
-from syncline.recordings.making import request_line
-from syncline.recordings.paging import with_pages_of
+from syncline.recordings.making import exchange_of, request_line
+from syncline.recordings.paging import cursor_names, with_pages_of
 from syncline.recordings.recording import Exchange, Expected, Recording
-from syncline.recordings.scrubbing import MASK
+from syncline.recordings.scrubbing import ELSEWHERE, MASK, Scrub
 from syncline.resilience import Limits, Retry
 from syncline.sources import Endpoint, HttpSource, Reader
 from syncline.spec import Integration, Stream
+
+MOST_PRETENDED = 2
 
 
 class NotRecordedError(SynclineError):
@@ -138,10 +142,34 @@ class _Reading(Reader):
             yield msgspec.structs.replace(last, records=[], repeated=0, number=last.number + 1, last=True, plain=())
 
 
+async def pretended(integration: Integration, stream: Stream, answer: Send, about: str) -> Recording:
+    """A recording of what `answer` says in the API's place; asks nobody. Raises what a run would raise."""
+    base_url = integration.source.base_url if isinstance(integration.source, HttpSource) else ELSEWHERE
+    shown = base_url if isinstance(base_url, str) else ELSEWHERE
+    streams = {one.name: _offline(one) for one in integration.streams}
+    answers: dict[Key, Kept] = {}
+    async with _without_credentials(integration, shown).open(streams, transport=answer) as reader:
+        reader.client = AskingOnce(reader.client, answers)
+        async with aclosing(reader.pages(streams[stream.name], Checkpoint())) as pages:
+            async for page in pages:
+                if page.last or page.number == MOST_PRETENDED:
+                    break
+    exchanges = [exchange_of(kept, shown, Scrub(cursor_names(stream.pagination))) for kept in answers.values()]
+    return Recording(about=about, stream=stream.name, base_url=shown, exchanges=exchanges)
+
+
 def _source(integration: Integration, recording: Recording) -> _Playing:
-    inner = integration.source.model_copy(
+    answers = {(exchange.request, encode_json(exchange.body)): exchange for exchange in reversed(recording.exchanges)}
+    inner = _without_credentials(integration, recording.base_url)
+    return _Playing(base_url=recording.base_url, inner=inner, answers=answers, seen=[])
+
+
+def _without_credentials(integration: Integration, base_url: str) -> HttpSource:
+    source = integration.source
+    assert isinstance(source, HttpSource)
+    return source.model_copy(
         update={
-            "base_url": recording.base_url,
+            "base_url": base_url,
             "auth": None,
             "headers": {},
             "params": {},
@@ -150,8 +178,6 @@ def _source(integration: Integration, recording: Recording) -> _Playing:
             "proxy": None,
         }
     )
-    answers = {(exchange.request, encode_json(exchange.body)): exchange for exchange in reversed(recording.exchanges)}
-    return _Playing(base_url=recording.base_url, inner=inner, answers=answers, seen=[])
 
 
 def _offline(stream: Stream) -> Stream:

@@ -70,9 +70,18 @@ def _auths(part: Part) -> Iterator[Auth]:
 
 def _sentence(auth: Auth) -> str:
     """The kind in words, as its own declaration says it."""
-    said = prose(str(type(auth).model_fields["kind"].description or kind_of(type(auth))).partition(";")[0])
+    return prose(_plain_sentence(auth))
+
+
+def _plain_sentence(auth: Auth) -> str:
+    said = str(type(auth).model_fields["kind"].description or kind_of(type(auth))).partition(";")[0]
     grant = getattr(auth, "grant", None)
-    return f"{said} ({prose(str(grant)).replace(chr(92) + '_', ' ')})" if grant else said
+    return f"{said} ({str(grant).replace('_', ' ')})" if grant else said
+
+
+def way_of_auth(source: Part) -> str:
+    """How its requests are authorised, in plain words."""
+    return "; ".join(_plain_sentence(auth) for auth in _auths(source)) or "none"
 
 
 def _auth_facts(auth: Auth) -> list[str]:

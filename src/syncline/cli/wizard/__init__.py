@@ -1,0 +1,1 @@
+"""Six questions on a terminal, and what came of them."""

@@ -1,0 +1,21 @@
+"""From six answers, and what is known of an API, to a project that runs."""
+
+from syncline.generate.project.answers import Answers, answers_in, checked
+from syncline.generate.project.compose import Draft, chosen_entities, compose
+from syncline.generate.project.files import project_files, variables, write_files
+from syncline.generate.project.learning import learn
+from syncline.generate.project.samples import samples
+
+__all__ = [
+    "Answers",
+    "Draft",
+    "answers_in",
+    "checked",
+    "chosen_entities",
+    "compose",
+    "learn",
+    "project_files",
+    "samples",
+    "variables",
+    "write_files",
+]
