@@ -91,6 +91,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
             "tokens": self.tokens.get(end),
             "chance": self.chance,
             "on_secret": redactor.add,
+            "circuit": None,  # the outages of a rehearsal are no real ones
         }
 
 
@@ -103,22 +104,27 @@ async def opened(ready: Prepared, clock: Clock, stage: Stage | None = None) -> A
         if fresh.source == parts.integration.source and fresh.streams == parts.integration.streams:
             return False
         await source.aclose()
-        parts.reader = await source.enter_async_context(opened_reader(fresh, clock, stage))
+        parts.reader = await source.enter_async_context(opened_reader(fresh, clock, stage, sink.state))
         parts.integration = fresh
         return True
 
     async with opened_sink(ready.integration, clock, stage) as sink, AsyncExitStack() as source:
-        reader = await source.enter_async_context(opened_reader(ready.integration, clock, stage))
+        reader = await source.enter_async_context(opened_reader(ready.integration, clock, stage, sink.state))
         parts = Opened(integration=ready.integration, reader=reader, sink=sink, renew=renew)
         yield parts
 
 
 @asynccontextmanager
-async def opened_reader(integration: Integration, clock: Clock, stage: Stage | None = None) -> AsyncIterator[Reader]:
+async def opened_reader(
+    integration: Integration, clock: Clock, stage: Stage | None = None, state: StateStore | None = None
+) -> AsyncIterator[Reader]:
+    """The source's reader; a circuit that stays open is left to the next process in `state`."""
     source = integration.source
     assert isinstance(source, HttpSource)
     streams = {stream.name: stream for stream in integration.streams}
     around = keeping(integration, clock) if stage is None else stage.keeping("source")
+    if state is not None:
+        around = {"circuit": state.circuit(f"{integration.name} source"), **around}
     async with source.open(streams, clock=clock, **around) as reader:
         yield reader
 

@@ -14,6 +14,7 @@ from syncline.auth import AuthField
 from syncline.http.authorising import Authorising
 from syncline.http.caps import Caps
 from syncline.http.client import Client
+from syncline.http.keeping import CircuitStore
 from syncline.http.layers import Retrying, Rules, layered, observed, retried
 from syncline.http.limiting import Gate
 from syncline.http.origins import Origins
@@ -81,11 +82,12 @@ class Connection(Part):
         chance: Callable[[], float] = random.random,
         tokens: TokenStore | None = None,
         on_secret: Callable[[Secret], None] = ignore,
+        circuit: CircuitStore | None = None,
     ) -> AsyncIterator[Client]:
         """A client with its own pool, limiter, breaker and token. `transport` takes the network's place in tests.
 
-        `tokens` is where the token outlives this process, `on_secret` hears of each that is obtained; `chance` gives numbers from
-        0 to 1 for the jitter. Raises OriginError for a base_url that cannot be used.
+        `tokens` is where the token outlives this process, `circuit` where an open circuit does; `on_secret` hears of each token
+        that is obtained; `chance` gives numbers from 0 to 1 for the jitter. Raises OriginError for a base_url that cannot be used.
         """
         clock = clock or SystemClock()
         base = reveal(self.base_url)
@@ -97,7 +99,7 @@ class Connection(Part):
             keeper = self._tokens(end, clock, chance, tokens, on_secret)
             if keeper is not None:
                 stack.push_async_callback(keeper.close)
-            memory = open_keeper(self.rate_limit, self.circuit_breaker, base, clock)
+            memory = await open_keeper(self.rate_limit, self.circuit_breaker, base, clock, circuit)
             stack.push_async_callback(memory.close)
             gate = Gate(memory, self.rate_limit, self.retry.max_wait, clock)
             gate.one_quota = self.auth is None or self.auth.renewals == 1

@@ -140,6 +140,8 @@ def guarded(send: Send, keeper: Keeper, clock: Clock) -> Send:
             return True
 
         await keeper.change(step, lambda: _tell(before, breaker))
+        if breaker.state not in (before, "half_open"):
+            await keeper.circuit_changed()
 
     async def admitted(request: Request) -> int:
         if breaker.untroubled:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from syncline.errors import PlanError
 from syncline.events import Noticed, emit
-from syncline.http.keeping import Conduct, Keeper, OwnKeeper, Step
+from syncline.http.keeping import CircuitStore, Conduct, Keeper, OwnKeeper, Step
 from syncline.http.shared_store import STORE_SECONDS, Kept, SharedStore
 from syncline.model import Clock, origin_of, reveal
 from syncline.resilience import CircuitBreaker, Limits
@@ -68,6 +68,9 @@ class SharedKeeper:
                     self._lost(error)
                     self._by_ourselves(step)
             then()
+
+    async def circuit_changed(self) -> None:
+        """It is where all can see it already."""
 
     async def close(self) -> None:
         try:
@@ -165,10 +168,17 @@ class SharedKeeper:
                 self.conduct.limiters.take(moment, times)
 
 
-def open_keeper(limits: Limits, breaker: CircuitBreaker, base: str, clock: Clock) -> Keeper:
-    """Where limits and circuit of the API at `base` are kept. Raises PlanError for a store that cannot be used here."""
+async def open_keeper(
+    limits: Limits, breaker: CircuitBreaker, base: str, clock: Clock, circuit: CircuitStore | None = None
+) -> Keeper:
+    """Where limits and circuit of the API at `base` are kept. Raises PlanError for a store that cannot be used here.
+
+    `circuit` is where an open circuit outlives a process that shares with nobody.
+    """
     if limits.shared is False:
-        return OwnKeeper(Conduct(limits, breaker), clock)
+        keeper = OwnKeeper(Conduct(limits, breaker), clock, origin_of(base), circuit)
+        await keeper.recall()
+        return keeper
     name = limits.share_as or origin_of(base)
     # who counts differently cannot share a count
     shape = hashlib.sha256(repr((limits.limits, limits.burst, limits.quotas)).encode()).hexdigest()[:8]

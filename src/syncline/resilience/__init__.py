@@ -1,6 +1,6 @@
 """When to send (limits), when to send again (retry), when to stop sending (breaker). Rules only: they are given the time."""
 
-from syncline.resilience.breaker import Breaker, Circuit, CircuitBreaker
+from syncline.resilience.breaker import Breaker, Circuit, CircuitBreaker, Outage
 from syncline.resilience.concurrency import Concurrency
 from syncline.resilience.headers import LONGEST, Told, rate_limited, retry_after
 from syncline.resilience.limiter import GO, Hold, Limiter, Standing
@@ -24,6 +24,7 @@ __all__ = [
     "Limits",
     "LimitsField",
     "Load",
+    "Outage",
     "PathLimits",
     "Retry",
     "RetryBudget",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from math import inf
 from typing import Literal
 
@@ -34,6 +35,14 @@ class Circuit(msgspec.Struct):
     opened_at: float = 0.0
     era: int = 0
     probe_ends: float | None = None
+
+
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
+    """An open circuit as a later process has to know it: the API's origin, since when, and the last failure."""
+
+    origin: str
+    since: datetime
+    failure: str
 
 
 class Breaker:
@@ -106,6 +115,11 @@ class Breaker:
     def opens_in(self, now: float) -> float:
         """Seconds until the next probe may go; 0 where only another probe's end is awaited."""
         return max(self.circuit.opened_at + self.rule.open_for - now, 0.0) if self.state == "open" else 0.0
+
+    def recall(self, opened_at: float, failure: str) -> None:
+        """An earlier process left the circuit open, since then."""
+        self.circuit.opened_at, self.circuit.last_failure = opened_at, failure
+        self._enter("open")
 
     def _enter(self, state: State) -> None:
         circuit = self.circuit

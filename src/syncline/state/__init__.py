@@ -1,7 +1,7 @@
 """What must survive a power cut: checkpoints, leases, runs, dead letters, effects on other APIs."""
 
 from syncline.state.owner import Owner
-from syncline.state.protocol import DeadLetterBox, EffectBox, RunLog, StateStore
+from syncline.state.protocol import DeadLetterBox, EffectBox, KeptCircuit, RunLog, StateStore
 from syncline.state.records import (
     ORIGIN,
     DeadLetter,
@@ -22,6 +22,7 @@ __all__ = [
     "DeadLetterBox",
     "Effect",
     "EffectBox",
+    "KeptCircuit",
     "Lease",
     "Link",
     "Operation",

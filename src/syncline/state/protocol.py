@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from syncline.model import Checkpoint, Rejected
+from syncline.resilience import Outage
 from syncline.state.owner import Owner
 from syncline.state.records import (
     DeadLetter,
@@ -32,6 +33,10 @@ class StateStore(Protocol):
 
     @property
     def outbox(self) -> EffectBox: ...
+
+    def circuit(self, key: str) -> KeptCircuit:
+        """What is remembered of the circuit of one API, which `key` names."""
+        ...
 
     async def load(self, key: str) -> StreamState:
         """The state of one stream; an empty one where it never ran."""
@@ -67,6 +72,14 @@ class StateStore(Protocol):
     async def reset(self, key: str, now: datetime) -> None: ...
 
     async def rewind(self, key: str, cursor: Any, now: datetime) -> None: ...
+
+
+class KeptCircuit(Protocol):
+    """An open circuit, for the process that comes next; None for a closed one."""
+
+    async def load(self) -> Outage | None: ...
+
+    async def save(self, outage: Outage | None) -> None: ...
 
 
 class RunLog(Protocol):

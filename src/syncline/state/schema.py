@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from syncline.databases import Database, Word
 from syncline.errors import StateError, SynclineError
 
-VERSION = 3
+VERSION = 4
 
 TABLES: dict[str, dict[str, tuple[Word, str]]] = {
     "sync_state": {
@@ -73,6 +73,12 @@ TABLES: dict[str, dict[str, tuple[Word, str]]] = {
         "seen": ("key", "NOT NULL"),
         "updated": ("time", "NOT NULL"),
     },
+    "syncline_circuits": {
+        "id": ("key", "PRIMARY KEY NOT NULL"),
+        "origin": ("text", "NOT NULL"),
+        "opened": ("time", "NOT NULL"),
+        "failure": ("text", "NOT NULL"),
+    },
     "syncline_version": {"version": ("integer", "PRIMARY KEY NOT NULL")},
 }
 INDEXES = {
@@ -81,7 +87,7 @@ INDEXES = {
     "syncline_links_of_stream": ("syncline_links", ("stream",)),
     "syncline_runs_recent": ("syncline_runs", ("integration", "started")),
 }
-ADDED: dict[int, tuple[tuple[str, str], ...]] = {2: (("sync_state", "commits"),), 3: ()}
+ADDED: dict[int, tuple[tuple[str, str], ...]] = {2: (("sync_state", "commits"),), 3: (), 4: ()}
 """Columns that came with a version, for tables that an earlier one made."""
 TRIES = 3
 

@@ -13,6 +13,8 @@ from syncline.databases.patience import PATIENCE, Patience
 from syncline.errors import StateError
 from syncline.events import Reached, emit
 from syncline.model import Checkpoint, Clock, Rejected, SystemClock
+from syncline.resilience import Outage
+from syncline.state.circuits import Circuits
 from syncline.state.journal import DeadLetters, Runs
 from syncline.state.ledger import Ledger
 from syncline.state.outbox import Links, Outbox
@@ -65,6 +67,9 @@ class SqlStateStore(_Door):
         self.runs = SqlRunLog(database, self._patience)
         self.dead_letters = SqlDeadLetterBox(database, self._patience)
         self.outbox = SqlEffectBox(database, self._patience, self.ledger)
+
+    def circuit(self, key: str) -> SqlCircuit:
+        return SqlCircuit(self._database, self._patience, key)
 
     async def load(self, key: str) -> StreamState:
         return await self._read(self.ledger.load, key)
@@ -224,6 +229,20 @@ class SqlEffectBox(_Door):
 
     async def unseen(self, key: str, mark: str, limit: int) -> list[Link]:
         return await self._read(self._links.unseen, key, mark, limit)
+
+
+class SqlCircuit(_Door):
+    """The circuit of one API, kept under its key."""
+
+    def __init__(self, database: Database, patience: Patience, key: str) -> None:
+        super().__init__(database, patience)
+        self._circuits, self._key = Circuits(database), key
+
+    async def load(self) -> Outage | None:
+        return await self._read(self._circuits.load, self._key)
+
+    async def save(self, outage: Outage | None) -> None:
+        await self._write(self._circuits.save, self._key, outage)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from syncline.databases import Address
 from syncline.destinations.destination import Destination, Sink, Trial
 from syncline.destinations.target import Deletes, Target
 from syncline.errors import PlanError
-from syncline.http import Connection
+from syncline.http import Client, Connection
 from syncline.model import Batch, Clock, Row, register
 from syncline.state import StateStore
 
@@ -27,7 +27,11 @@ class ApiDestination(Connection, Destination):
         """`keeping` says where tokens outlive the process and who hears of them (see `Connection.connect`)."""
         from syncline.destinations.api.sink import open_api  # late: needed by runs into APIs only
 
-        return open_api(self.connect(clock=clock, **keeping), self._speech(), default_state, clock, self.retry)
+        def connect(state: StateStore) -> AbstractAsyncContextManager[Client]:
+            lasting = {"circuit": state.circuit(f"{integration} destination"), **keeping}
+            return self.connect(clock=clock, **lasting)
+
+        return open_api(connect, self._speech(), default_state, clock, self.retry)
 
     def open_state(self, *, default_state: Path | Address) -> AbstractAsyncContextManager[StateStore]:
         from syncline.state.store import open_state  # late: as above

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from syncline.databases import Address
 from syncline.destinations.api.answers import Answers
@@ -100,8 +99,12 @@ class ApiSink:
 
 @asynccontextmanager
 async def open_api(
-    connecting: Any, dialect_of: DialectOf, default_state: Path | Address, clock: Clock, retry: Retry
+    connect: Callable[[StateStore], AbstractAsyncContextManager[Client]],
+    dialect_of: DialectOf,
+    default_state: Path | Address,
+    clock: Clock,
+    retry: Retry,
 ) -> AsyncIterator[ApiSink]:
-    """`connecting` is the connection, about to be opened."""
-    async with open_state(default_state) as state, connecting as client:
+    """`connect` gives the connection, about to be opened, which leaves an open circuit in the state."""
+    async with open_state(default_state) as state, connect(state) as client:
         yield ApiSink(client, state, clock, retry, dialect_of)
