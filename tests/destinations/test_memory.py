@@ -19,6 +19,8 @@ from syncline.model import reveal
 from tests.destinations.conformance import DATABASES, MAKERS
 
 PAGE = 1_000
+BUFFERED = {"duckdb": 320, "parquet": 260}
+"""DuckDB fills buffers of its own, which 300,000 records are too few for: how many megabytes the whole process may have."""
 RUN = """\
 import asyncio, json, os, resource, sys
 from pathlib import Path
@@ -50,7 +52,7 @@ class Orders(BaseHTTPRequestHandler):
         end, last = begin + PAGE, int(parts.path[1:])
         rows = ",".join(
             f'{{"id":{number},"name":"customer {number * 7919 % 100_003}","total":{number % 977}.{number % 90 + 10},'
-            f'"paid":true,"note":"{"x" * (number % 60)}","at":"2026-01-02T03:04:05Z"}}'
+            f'"paid":true,"note":"{"x" * (150 + number % 60)}","at":"2026-01-02T03:04:05Z"}}'
             for number in range(begin, end)
         )
         body = f'{{"data":[{rows}],"next":{end if end < last else "null"}}}'.encode()
@@ -103,10 +105,13 @@ def test_r38_memory_and_file_descriptors_do_not_grow_with_the_records(name: str,
         first, last = (ran(tmp_path, destination, url, count, write) for count in (150_000, 300_000))
     finally:
         bench.drop()
+    files = {count for _, count in last["seen"][1:]}
+    assert max(files) - min(files) <= 1, files
+    if name in BUFFERED:
+        assert last["peak"] < BUFFERED[name]
+        return
     slope = (last["peak"] - first["peak"]) / 1.5
-    assert slope < 1 or name in ("sqlite", "duckdb", "parquet"), f"{slope:.1f} MB for each 100,000 records"
+    assert slope < 1, f"{slope:.1f} MB for each 100,000 records"
     resident = [megabytes for megabytes, _ in last["seen"]]
     slope = (resident[-1] - resident[len(resident) // 2]) / 1.5
     assert slope < 1, f"{slope:.1f} MB for each 100,000 records of the second half"
-    files = {count for _, count in last["seen"][1:]}
-    assert max(files) - min(files) <= 1, files
