@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from syncline.testing import Bench, Crashes, DestinationSuite, Exactness, Writing
+from tests.destinations.api.shelf import BatchesBench, ShelfBench
 from tests.destinations.conformance import DATABASES, MAKERS
 
 pytest.mark.slow(Crashes.test_r1_killed_anywhere_nothing_is_lost_and_nothing_is_there_twice)
@@ -34,3 +35,13 @@ class TestObjectStores(Writing, Exactness, Crashes):
 
     bench_class = MAKERS["s3"]
     test_r1_killed_anywhere_nothing_is_lost_and_nothing_is_there_twice = None
+
+
+class TestApis(Writing, Exactness, Crashes):
+    """Deletes and lookups need an API that knows more: see api/."""
+
+    @pytest.fixture(params=[ShelfBench, BatchesBench])
+    def bench(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+        made = request.param(tmp_path)
+        yield made
+        made.drop()

@@ -95,7 +95,8 @@ class Bench(ABC):
         return await self.destination.trial(TABLE, self.target(write), rows, **options)
 
     def target(self, write: WriteMode, **more: Any) -> Target:
-        return Target.model_validate({"table": TABLE, "write": write, **self.into, **more})
+        named = {"table": TABLE} if self.abilities.names else {}
+        return Target.model_validate({"write": write, **named, **self.into, **more})
 
     def ids(self) -> list[int]:
         return [int(row["id"]) for row in self.read()]

@@ -64,8 +64,10 @@ def _same_number(stored: Any, sent: Any) -> bool:
         number = Decimal(str(stored))
     except InvalidOperation:
         return False
-    if isinstance(sent, float) and not math.isfinite(sent):
-        return str(float(number)) == str(sent)
+    if not math.isfinite(sent if isinstance(sent, float) else float(number) if number.is_infinite() else 0.0):
+        return str(float(number)) == str(float(sent))
+    if number.is_nan():
+        return isinstance(sent, Decimal) and sent.is_nan()
     return float(number) == sent if isinstance(sent, float) else number == Decimal(sent)
 
 
