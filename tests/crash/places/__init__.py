@@ -1,7 +1,7 @@
 """Every destination that the matrix knows. A new one is one class beside these, and its name here."""
 
 from tests.crash.places.apis import OtherApi, SearchableApi
-from tests.crash.places.databases import Duckdb, Mariadb, Postgresql, Sqlite
+from tests.crash.places.databases import Duckdb, Mariadb, Postgresql, Psycopg, Pysqlite, Sqlite
 from tests.crash.places.files import Csv, Jsonl, ObjectStore, Parquet, Partitioned
 from tests.crash.places.place import LINES, THINGS, Place
 
@@ -10,6 +10,8 @@ ALL: tuple[type[Place], ...] = (
     Duckdb,
     Postgresql,
     Mariadb,
+    Pysqlite,
+    Psycopg,
     Jsonl,
     Csv,
     Parquet,

@@ -84,6 +84,19 @@ class Sqlite(SqlPlace):
         return {row["name"] for row in self.query("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
+ALCHEMY = ("sqlalchemy", "syncline.databases.alchemy", "syncline.destinations.sql.alchemy")
+
+
+class Pysqlite(Sqlite):
+    """SQLite through SQLAlchemy."""
+
+    name = "pysqlite"
+    driver = ALCHEMY
+
+    def destination(self) -> dict[str, Any]:
+        return {"kind": "sql", "url": "sqlite+pysqlite:///things.db"}
+
+
 class Duckdb(SqlPlace):
     name = "duckdb"
     batch = 20_000
@@ -163,6 +176,17 @@ class Postgresql(SqlPlace):
 
         with psycopg.connect(self.base, autocommit=True) as connection:
             connection.execute(statement)
+
+
+class Psycopg(Postgresql):
+    """PostgreSQL through SQLAlchemy."""
+
+    name = "psycopg"
+    driver = ("psycopg", *ALCHEMY)
+
+    def destination(self) -> dict[str, Any]:
+        native = str(super().destination()["url"])
+        return {"kind": "sql", "url": native.replace("postgresql://", "postgresql+psycopg://", 1)}
 
 
 class Mariadb(SqlPlace):
