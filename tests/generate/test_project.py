@@ -182,7 +182,7 @@ def nasty_document(bad: str) -> dict[str, Any]:
         "description": bad,
         "properties": {
             "id": {"type": "integer", "description": bad},
-            bad: {"type": "string", "enum": [bad] * 1_000},
+            bad: {"type": "string", "enum": [bad[:500]] * 1_000},
             "inner": {"type": "object", "properties": {bad: {"type": "string"}}},
         },
     }
@@ -226,7 +226,7 @@ def test_s23_s24_a_hostile_document_gets_nothing(
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a command ran"))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     data = nasty_document(bad)
-    Path("bad.txt").write_text(yaml.safe_dump(data) if as_yaml else json.dumps(data))
+    Path("bad.txt").write_text(yaml.dump(data, Dumper=yaml.CSafeDumper) if as_yaml else json.dumps(data))
     folder = here / "project"
     code = main(["new", "--from", "bad.txt", "--entities", "orders", "--dir", str(folder), "--no-input"])
     if code:
@@ -251,6 +251,18 @@ def test_s23_s24_a_hostile_document_gets_nothing(
     assert outside == []
     assert "\x1b" not in capsys.readouterr().out
     assert "canary" not in "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.slow
+def test_s23_a_million_values_are_one_field(here: Path) -> None:
+    data = nasty_document("x")
+    schema = data["paths"]["/orders"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    schema["properties"]["data"]["items"]["properties"]["kind"] = {"type": "string", "enum": ["v"] * 1_000_000}
+    Path("big.json").write_text(json.dumps(data))
+    new("--from", "big.json", "--entities", "orders", "--param", "x=1", "--dir", "project")
+    assert (
+        sum(path.stat().st_size for path in (here / "project").rglob("*") if path.suffix in (".yaml", ".md")) < 100_000
+    )
 
 
 def answering(*answers: str) -> Callable[[str], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -116,7 +117,7 @@ class _Composer:
 
     def _source(self) -> dict[str, Any]:
         api, answers = self.api, self.answers
-        base = answers.source if answers.source and "://" in answers.source else safe_text(api.base_url.value)
+        base = self._base_url()
         source: dict[str, Any] = {"kind": api.kind, "base_url": base or f"${{{self.prefix}_URL}}"}
         if base and base == api.base_url.value:
             self._note(("source", "base_url"), "base_url", api.base_url)
@@ -139,6 +140,13 @@ class _Composer:
             place = ("source", "base_url")
             self._unknown(place, "rate limit", api.rate_limit, "requests slow down by what the API tells")
         return source
+
+    def _base_url(self) -> str | None:
+        """The address that was answered, unless what was found out is on the same host and knows more of it."""
+        found, said = safe_text(self.api.base_url.value), self.answers.source
+        if said is None or "://" not in said:
+            return found
+        return found if found and urlsplit(found)[:2] == urlsplit(said)[:2] else said
 
     def _streams(self, entities: list[Entity]) -> tuple[list[dict[str, Any]], dict[str, Entity]]:
         streams: list[dict[str, Any]] = []
