@@ -2,7 +2,7 @@
 
 It sends `requests` requests with `callers` tasks to `url` under `rate_limit` and prints what it noticed as a JSON list. With
 `seconds` it keeps trying for so long, whatever comes, and prints how often each outcome came instead. `connection` are further
-settings; who is `patient` goes on after a server's error.
+settings; who is `patient` goes on after a server's error; `skew` is by how many seconds the process's wall clock is wrong.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from syncline.errors import ServerError, SynclineError
 from syncline.events import Noticed, listening
 from syncline.http import Client, Connection
+from tests.http.skewed import Skewed
 
 PAUSE = 0.02
 """Seconds from one try to the next; other processes decide what comes of it, so there is no clock to simulate."""
@@ -30,12 +31,13 @@ async def work(
     seconds: float = 0.0,
     connection: Any = None,
     patient: bool = False,
+    skew: float = 0.0,
 ) -> Any:
     notices: list[str] = []
     left = iter(range(requests))
     settings = {"retry": {"attempts": 20}, **(connection or {})}
     with listening(lambda scope, event: notices.append(event.what) if isinstance(event, Noticed) else None):
-        async with Connection(base_url=url, rate_limit=rate_limit, **settings).connect() as client:
+        async with Connection(base_url=url, rate_limit=rate_limit, **settings).connect(clock=Skewed(skew)) as client:
             if seconds:
                 return await keep_trying(client, seconds)
 

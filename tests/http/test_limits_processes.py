@@ -15,6 +15,8 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -164,6 +166,59 @@ async def test_r15_of_eight_processes_one_probes_and_none_asks_while_the_circuit
     assert sum(gap < 0.9 for gap in gaps) < EIGHT
     assert sum(gap >= 0.9 for gap in gaps) >= 2
     assert sum(outcome.get("circuit_open", 0) for outcome in outcomes) > len(arrived)
+
+
+@pytest.mark.slow
+async def test_r11_eight_processes_with_wrong_clocks_all_come_when_they_were_told():
+    """The moment stands in the answer as a date, by the server's clock; theirs are up to ten minutes off."""
+    seen: dict[str, list[float]] = {}
+    told = 2
+
+    async def server(request: web.Request) -> web.Response:
+        times = seen.setdefault(request.headers["X-Process"], [])
+        times.append(time.monotonic())
+        if len(times) > 1:
+            return web.json_response({})
+        now = datetime.now(UTC).replace(microsecond=0)
+        dates = {"Date": now, "Retry-After": now + timedelta(seconds=told)}
+        return web.json_response(
+            {}, status=429, headers={name: format_datetime(moment, usegmt=True) for name, moment in dates.items()}
+        )
+
+    skews = [-600 + 1200 * number / (EIGHT - 1) for number in range(EIGHT)]
+    async with serving(server) as url:
+        asking = (
+            process(url, {}, 1, connection={"headers": {"X-Process": str(number)}}, skew=skew)
+            for number, skew in enumerate(skews)
+        )
+        await asyncio.gather(*asking)
+    assert len(seen) == EIGHT
+    assert all(told <= again - first < told + 3 for first, again in seen.values())
+
+
+@pytest.mark.slow
+async def test_r16_a_server_that_drips_holds_up_none_of_eight_processes_beyond_the_deadline():
+    """A byte a second would feed any timeout for silence for ever."""
+    held: list[float] = []
+
+    async def server(request: web.Request) -> web.StreamResponse:
+        began = time.monotonic()
+        response = web.StreamResponse(headers={"Content-Length": "3600", "Content-Type": "application/json"})
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b" ")
+                await asyncio.sleep(1.0)  # real processes: there is no clock to simulate
+        finally:
+            held.append(time.monotonic() - began)
+
+    settings = {"timeout": {"read": "5s", "total": "1.5s"}, "retry": {"attempts": 3}}
+    async with serving(server) as url:
+        asking = (process(url, {}, 0, seconds=4.0, connection=settings) for _ in range(EIGHT))
+        outcomes = await asyncio.gather(*asking)
+    assert all(outcome.get("transport", 0) >= 1 and set(outcome) == {"transport"} for outcome in outcomes)
+    assert len(held) >= 2 * EIGHT
+    assert all(seconds < 4.0 for seconds in held)
 
 
 @pytest.mark.slow

@@ -101,6 +101,17 @@ def test_r9_fifty_requests_in_each_of_eight_processes_ask_for_one_token(
     assert stats(shop)["tokens"] == 1, "a process that comes later finds it too"
 
 
+def test_r11_eight_processes_whose_clocks_differ_by_twenty_minutes_share_one_token(
+    shop: dict[str, Any], tokens: str
+) -> None:
+    told = {**shop, "tokens": tokens, "act": "use", "requests": REQUESTS}
+    assert finish(start(told, act="expire"))[2] == 0
+    skews = [-600 + 1200 * number / (PROCESSES - 1) for number in range(PROCESSES)]
+    results = together([start(told, skew=skew) for skew in skews])
+    assert results == [{"good": REQUESTS}] * PROCESSES
+    assert (stats(shop)["tokens"], stats(shop)["unauthorised"]) == (1, 0)
+
+
 def test_r9_a_token_that_all_find_revoked_is_replaced_once(shop: dict[str, Any], tokens: str) -> None:
     told = {**shop, "tokens": tokens, "act": "use", "requests": REQUESTS}
     assert finish(start(told, act="revoke"))[2] == 0

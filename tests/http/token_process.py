@@ -14,7 +14,8 @@ from syncline.auth import OAuth2
 from syncline.http import Connection
 from syncline.http.tokens import Kept, token_store
 from syncline.http.tokens.folder import Folder
-from syncline.model import Secret, SystemClock, Token
+from syncline.model import Secret, Token
+from tests.http.skewed import Skewed
 
 
 def auth_of(told: dict[str, Any]) -> OAuth2:
@@ -28,7 +29,8 @@ def auth_of(told: dict[str, Any]) -> OAuth2:
 
 async def work(told: dict[str, Any]) -> dict[str, Any]:
     auth = auth_of(told)
-    store = token_store(told["tokens"], "shop", auth, SystemClock(), os.environ)
+    clock = Skewed(told.get("skew", 0.0))
+    store = token_store(told["tokens"], "shop", auth, clock, os.environ)
     assert store is not None
     if told["act"] in ("expire", "revoke"):
         kept = await store.load()
@@ -46,7 +48,7 @@ async def work(told: dict[str, Any]) -> dict[str, Any]:
     connection = Connection(base_url=f"{told['url']}/v2", rate_limit="1000/s").model_copy(update={"auth": auth})
     print(json.dumps({"ready": True}), flush=True)
     sys.stdin.readline()  # so that all begin together
-    async with connection.connect(tokens=store) as client:
+    async with connection.connect(tokens=store, clock=clock) as client:
         requests = (client.send(client.request("GET", "/orders", params={"limit": 1})) for _ in range(told["requests"]))
         answers = await asyncio.gather(*requests)
     return {"good": sum(answer.status == 200 for answer in answers)}
