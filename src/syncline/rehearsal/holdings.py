@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from syncline.model import reveal
+from syncline.rehearsal.simulator.recipient import Recipient
 from syncline.spec import Integration, Stream, key_columns
 
 Row = dict[str, Any]
@@ -121,6 +122,19 @@ class FileHoldings:
         return self._letters.letters(key)
 
 
+class ApiHoldings:
+    """What another API was told, as it remembers it."""
+
+    def __init__(self, recipient: Recipient, state: Path) -> None:
+        self._recipient, self._letters = recipient, SqliteHoldings(state)
+
+    def rows(self, stream: Stream) -> Iterator[Row]:
+        return iter(list(self._recipient.records[stream.name].values()))
+
+    def letters(self, key: str) -> list[str]:
+        return self._letters.letters(key)
+
+
 def _rows_of(path: Path) -> Iterator[Row]:
     name = path.name.removesuffix(".gz")
     opened: Callable[..., Any] = gzip.open if path.name.endswith(".gz") else open
@@ -138,10 +152,12 @@ def _rows_of(path: Path) -> Iterator[Row]:
             yield from (json.loads(line, parse_float=Decimal) for line in lines)
 
 
-def holdings_of(integration: Integration, folder: Path) -> Holdings:
-    """Of a staged integration's destination."""
+def holdings_of(integration: Integration, folder: Path, recipient: Recipient | None = None) -> Holdings:
+    """Of a staged integration's destination; of one that is an API, what its `recipient` was told."""
     destination: Any = integration.destination
     state = folder / "state.db"
+    if recipient is not None:
+        return ApiHoldings(recipient, state)
     if destination.kind == "duckdb":
         return DuckdbHoldings(Path(reveal(destination.path)))
     if destination.kind == "file":

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from syncline.destinations.api.forms import body_of
 from syncline.mapping import Mapper, compile_mapping
 from syncline.model import read_path
 from syncline.rehearsal.evidence import Blame, Verdict
@@ -44,8 +45,13 @@ class Oracle:
 
     def __init__(self, world: World, stream: Stream, state_key: str) -> None:
         self.world, self.stream, self.state_key = world, stream, state_key
+        self._names: tuple[str, ...] = ()
+        """The columns of a row that has no key."""
         self._mapper: Mapper = compile_mapping(stream.mapping, stream.where)
-        self._key = key_columns(stream)
+        into = stream.into
+        self._key = (
+            () if into.body is not None else tuple(name for name in key_columns(stream) if name not in into.omit)
+        )
 
     def same(self, row: Row, meant: Meant) -> bool:
         return widened(row, meant) if self.world.has_spoilt(self.stream.name) else same(row, meant)
@@ -88,8 +94,17 @@ class Oracle:
         rejected = {id(reject.record) for reject in mapped.rejected}
         for (number, version), record in zip(versions, records, strict=True):
             row = rows.get(id(record))
-            meant = None if row is None else dict(zip(columns, row, strict=True))
+            meant = None if row is None else self._sent(dict(zip(columns, row, strict=True)))
             yield number, version, meant, id(record) in rejected
+
+    def _sent(self, row: Meant) -> Meant:
+        """The row as it goes to another API, where the file says how."""
+        into = self.stream.into
+        if into.body is None and not into.omit:
+            return row
+        body: Meant = body_of(row, into.body, into.omit)
+        self._names = tuple(sorted(body))
+        return body
 
     def _record(self, number: int, version: Version) -> Any:
         name = self.stream.name
@@ -99,7 +114,7 @@ class Oracle:
         return {**self.world.context(name, number // self.world.stride(name)), **record}
 
     def key_of(self, row: Row) -> Key:
-        names = self._key or tuple(sorted(row))
+        names = self._key or self._names or tuple(sorted(row))
         return tuple(_plain(row.get(name)) for name in names)
 
 

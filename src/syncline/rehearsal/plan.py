@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from syncline.errors import UsageError
+from syncline.http import Connection
+from syncline.http.tokens.identity import token_auth, worth_of
 from syncline.model.names import did_you_mean
 from syncline.rehearsal.acting import Act
-from syncline.rehearsal.simulator.faults import Fault, faults
+from syncline.rehearsal.simulator.faults import Fault, Place, faults
 from syncline.rehearsal.simulator.paging import MOST, SIZE
 from syncline.rehearsal.simulator.values import GOLDEN, MASK, mixed
 from syncline.spec import Integration, Stream
@@ -39,13 +41,14 @@ def full_sizes(integration: Integration, records: int) -> dict[str, int]:
 
 
 def short_sizes(integration: Integration) -> dict[str, int]:
-    """Just enough of every stream to have some pages."""
+    """Just enough of every stream to have some pages; fewer where each record is a request of its own."""
+    pages = 1 if isinstance(integration.destination, Connection) else PAGES
     parents = {parent.stream for stream in integration.streams for parent in stream.parents}
     sizes = {}
     for stream in integration.streams:
         if not stream.parents:
             size = page_size(stream)
-            sizes[stream.name] = PARENTS if stream.name in parents else PAGES * size + size // 2
+            sizes[stream.name] = PARENTS if stream.name in parents else pages * size + size // 2
     return sizes
 
 
@@ -66,24 +69,42 @@ def concerned(integration: Integration, names: Iterable[str] | None = None) -> l
     return [known[name] for name in names or known if known[name].concerns(integration)]
 
 
+def places(integration: Integration) -> list[Place]:
+    """Where calls come in: for pages, and where there are any for tokens and for writes."""
+    found: list[Place] = ["pages"]
+    source, destination = integration.source, integration.destination
+    holder = token_auth(source.auth) if isinstance(source, Connection) else None
+    if holder is not None and worth_of(holder) != "nothing":
+        found.append("tokens")
+    if isinstance(destination, Connection):
+        found.append("writes")
+    return found
+
+
 def alone(integration: Integration, seed: int, kinds: Sequence[type[Fault]]) -> list[Act]:
-    """One short act for each kind of fault."""
+    """One short act for each kind of fault, and for each place where it may strike."""
     sizes = short_sizes(integration)
-    return [
-        Act(name=str(kind.__struct_config__.tag), seed=seed, sizes=sizes, faults=(kind(at=2 + place % 3),))
-        for place, kind in enumerate(kinds)
-    ]
+    acts = []
+    for place in places(integration):
+        for number, kind in enumerate(kind for kind in kinds if kind.anywhere or place == "pages"):
+            name = str(kind.__struct_config__.tag) + ("" if place == "pages" else f" ({place})")
+            at = 1 if place == "tokens" else 2 + number % 3
+            acts.append(Act(name=name, seed=seed, sizes=sizes, faults=(kind(at=at, place=place),)))
+    return acts
 
 
 def mixture(integration: Integration, seed: int, kinds: Sequence[type[Fault]] | None = None) -> Act:
     """The act that this seed draws."""
     kinds = concerned(integration) if kinds is None else kinds
     requests = PAGES * len(integration.streams) + PAGES
+    around = places(integration)
     drawn: list[Fault] = []
     for place in range(1 + mixed(seed) % MIXED if kinds else 0):
         h = mixed(seed * GOLDEN + place & MASK)
         fields: dict[str, Any] = {"at": 1 + (h >> 8) % requests}
         kind = kinds[(h >> 24) % len(kinds)]
+        if kind.anywhere:
+            fields["place"] = around[(h >> 48) % len(around)]
         if kind.repeats:
             fields["times"] = 1 + (h >> 40) % 3
         drawn.append(kind(**fields))

@@ -48,6 +48,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
     fate: ClassVar[Fate] = "survived"
     repeats: ClassVar[bool] = False
     """Whether it strikes several times in a row in a mixture."""
+    anywhere: ClassVar[bool] = False
+    """Whether it may strike token requests and writes as well as pages."""
     at: int = 1
     times: int = 1
     place: Place = "pages"
@@ -81,6 +83,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
 
 class Limited(Fault, frozen=True, kw_only=True, tag="429"):
     line = "429, and when to come back in seconds"
+    anywhere: ClassVar[bool] = True
     repeats: ClassVar[bool] = True
     wait: int = 2
 
@@ -90,6 +93,7 @@ class Limited(Fault, frozen=True, kw_only=True, tag="429"):
 
 class LimitedUntil(Fault, frozen=True, kw_only=True, tag="429-date"):
     line = "429, and when to come back as a date"
+    anywhere: ClassVar[bool] = True
     wait: int = 3
 
     def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
@@ -99,6 +103,7 @@ class LimitedUntil(Fault, frozen=True, kw_only=True, tag="429-date"):
 
 class LimitedSilently(Fault, frozen=True, kw_only=True, tag="429-silent"):
     line = "429 without a word about when to come back"
+    anywhere: ClassVar[bool] = True
     repeats: ClassVar[bool] = True
 
     def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
@@ -107,6 +112,7 @@ class LimitedSilently(Fault, frozen=True, kw_only=True, tag="429-silent"):
 
 class ServerError(Fault, frozen=True, kw_only=True, tag="500"):
     line = "500"
+    anywhere: ClassVar[bool] = True
     repeats: ClassVar[bool] = True
     status: ClassVar[int] = 500
 
@@ -126,6 +132,7 @@ class Unavailable(ServerError, frozen=True, kw_only=True, tag="503"):
 
 class TimeoutBefore(Fault, frozen=True, kw_only=True, tag="timeout-before"):
     line = "no answer; the request was not looked at"
+    anywhere: ClassVar[bool] = True
 
     def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
         return Answer(ending="silent")
@@ -133,6 +140,7 @@ class TimeoutBefore(Fault, frozen=True, kw_only=True, tag="timeout-before"):
 
 class TimeoutAfter(Fault, frozen=True, kw_only=True, tag="timeout-after"):
     line = "no answer, though the request was accepted"
+    anywhere: ClassVar[bool] = True
 
     def afterwards(self, answer: Answer) -> Answer:
         return answer.but(ending="silent")
@@ -140,6 +148,7 @@ class TimeoutAfter(Fault, frozen=True, kw_only=True, tag="timeout-after"):
 
 class ResetBefore(Fault, frozen=True, kw_only=True, tag="reset-before"):
     line = "the connection is closed; the request was not looked at"
+    anywhere: ClassVar[bool] = True
     repeats: ClassVar[bool] = True
 
     def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
@@ -148,6 +157,7 @@ class ResetBefore(Fault, frozen=True, kw_only=True, tag="reset-before"):
 
 class ResetAfter(Fault, frozen=True, kw_only=True, tag="reset-after"):
     line = "the connection is closed, though the request was accepted"
+    anywhere: ClassVar[bool] = True
 
     def afterwards(self, answer: Answer) -> Answer:
         return answer.but(ending="hung up")
@@ -155,6 +165,7 @@ class ResetAfter(Fault, frozen=True, kw_only=True, tag="reset-after"):
 
 class Cut(Fault, frozen=True, kw_only=True, tag="cut"):
     line = "the answer breaks off in its midst"
+    anywhere: ClassVar[bool] = True
     repeats: ClassVar[bool] = True
 
     def afterwards(self, answer: Answer) -> Answer:
@@ -163,6 +174,7 @@ class Cut(Fault, frozen=True, kw_only=True, tag="cut"):
 
 class Malformed(Fault, frozen=True, kw_only=True, tag="malformed"):
     line = "200 with half a document"
+    anywhere: ClassVar[bool] = True
 
     def afterwards(self, answer: Answer) -> Answer:
         return answer.but(body=answer.body[: len(answer.body) // 2])
@@ -170,6 +182,7 @@ class Malformed(Fault, frozen=True, kw_only=True, tag="malformed"):
 
 class Empty(Fault, frozen=True, kw_only=True, tag="empty"):
     line = "200 without a body"
+    anywhere: ClassVar[bool] = True
 
     def afterwards(self, answer: Answer) -> Answer:
         return answer.but(body=b"")
@@ -177,6 +190,7 @@ class Empty(Fault, frozen=True, kw_only=True, tag="empty"):
 
 class Html(Fault, frozen=True, kw_only=True, tag="html"):
     line = "200 with a page for people"
+    anywhere: ClassVar[bool] = True
 
     def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
         page = b"<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"

@@ -8,14 +8,18 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-from syncline.rehearsal.simulator.doors import door_of
+from syncline.destinations import RestApi
+from syncline.http import Connection
+from syncline.rehearsal.simulator.doors import Door, door_of
 from syncline.rehearsal.simulator.faults import Fault
 from syncline.rehearsal.simulator.paging import Part, Unreadable, locate, phrase
 from syncline.rehearsal.simulator.quota import WAYS, Quota
+from syncline.rehearsal.simulator.recipient import Recipient
 from syncline.rehearsal.simulator.routes import Route, line_of, routes_of
 from syncline.rehearsal.simulator.seen import Kind, Seen, Struck
 from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
 from syncline.rehearsal.simulator.world import World
+from syncline.resilience import Limits
 from syncline.sources import HttpSource
 from syncline.spec import Integration, Stream
 
@@ -38,6 +42,12 @@ class Simulator:
         self.integration, self.world, self.faults = integration, world, tuple(faults)
         self.door = door_of(source.auth, world.seed)
         self.quota = Quota(source.rate_limit, WAYS[world.seed % len(WAYS)])
+        destination = integration.destination
+        self.recipient = Recipient(destination, list(integration.streams)) if isinstance(destination, RestApi) else None
+        self.other_door = door_of(destination.auth, world.seed) if isinstance(destination, Connection) else Door()
+        self.other_quota = Quota(
+            destination.rate_limit if isinstance(destination, Connection) else Limits(), self.quota.way
+        )
         self.skew = 0.0
         self.requests = 0
         self.seen: list[Seen] = []
@@ -56,24 +66,42 @@ class Simulator:
 
     def expire(self) -> None:
         self.door.expire()
+        self.other_door.expire()
 
     def revoke(self) -> None:
         self.door.revoke()
+        self.other_door.revoke()
 
     def handle(self, call: Call, now: datetime) -> Answer:
         """The answer, as it goes on its way."""
         self.requests += 1
         server_time = now + timedelta(seconds=self.skew)
-        token = self.door.serve(call, server_time)
+        token = self.door.serve(call, server_time) or self.other_door.serve(call, server_time)
         if token is not None:
             answer, fault = self._struck("tokens", call, token, now)
             return self._told("token", call, answer, now, fault)
+        if self.recipient is not None and self.recipient.concerns(call):
+            return self._write(self.recipient, call, now)
         self.times.append((now - self._began).total_seconds())
         for route in self._routes:
             named = route.fits(call)
             if named is not None:
                 return self._stream(route, named, call, now)
         return self._told("other", call, refused(404, "not_found", f"there is nothing at {call.path}"), now, None)
+
+    def _write(self, recipient: Recipient, call: Call, now: datetime) -> Answer:
+        faults = self._due("writes")
+        answer = next((found for fault in faults if (found := fault.instead(self, call, now)) is not None), None)
+        if answer is None:
+            wait = self.other_quota.take(now.timestamp())
+            barred = self.other_door.check(call, now + timedelta(seconds=self.skew))
+            if wait is not None:
+                answer = refused(429, "too_many_requests", "slow down", {"Retry-After": str(int(wait) + 1)})
+            else:
+                answer = recipient.handle(call) if barred is None else barred
+            for fault in faults:
+                answer = fault.afterwards(answer)
+        return self._told("write", call, answer, now, faults[0] if faults else None)
 
     def _stream(self, route: Route, named: dict[str, str], call: Call, now: datetime) -> Answer:
         stream, line = route.stream, line_of(route.stream, named)

@@ -18,7 +18,7 @@ REFRESHED = ("refresh_token", "authorization_code", "device_code", "password")
 
 
 class TokenDoor(Door):
-    """Gives out access tokens, and refresh tokens that serve once."""
+    """Gives out access tokens, and refresh tokens that are exchanged for the next."""
 
     def __init__(self, auth: OAuth2, seed: int, lifetime: float = LIFETIME) -> None:
         self.auth, self.lifetime = auth, lifetime
@@ -28,6 +28,7 @@ class TokenDoor(Door):
         self._good: dict[str, float] = {}
         """Access tokens that were given out, and when each runs out, in seconds since 1970."""
         self._refresh = reveal(auth.refresh_token) if auth.refresh_token is not None else self.first_refresh(seed)
+        self._before = self._refresh
         self.issued = 0
 
     @staticmethod
@@ -43,7 +44,7 @@ class TokenDoor(Door):
         if not self._knows(call, given):
             return refused(401, "invalid_client", "the client's id or secret is wrong", {"WWW-Authenticate": "Basic"})
         grant = str(given.get("grant_type", ""))
-        if grant == "refresh_token" and given.get("refresh_token") != self._refresh:
+        if grant == "refresh_token" and given.get("refresh_token") not in (self._refresh, self._before):
             return refused(400, "invalid_grant", "the refresh token was used already, or taken back")
         if grant == "password" and not self._is_user(given):
             return refused(400, "invalid_grant", "the user name or the password is wrong")
@@ -79,7 +80,8 @@ class TokenDoor(Door):
         beside = auth.token_path.rpartition(".")[0]
         document = put_path(document, auth.expires_path or _below(beside, "expires_in"), int(self.lifetime))
         if auth.grant in REFRESHED:
-            self._refresh = f"{self._name}-refresh-{self._count}"
+            # the one before serves until the new one does: else a lost answer would lock everybody out
+            self._before, self._refresh = self._refresh, f"{self._name}-refresh-{self._count}"
             document = put_path(document, auth.refresh_path or _below(beside, "refresh_token"), self._refresh)
         return answered(document, headers={"Cache-Control": "no-store"})
 
