@@ -138,3 +138,28 @@ async def test_a_nonce_that_is_used_up_is_replaced_within_the_attempt() -> None:
         for _ in range(5):
             assert (await client.send(client.request("GET", "/orders"))).status == 200
     assert counts == ["00000001", "00000002", "00000001", "00000002", "00000001"]
+
+
+@pytest.mark.parametrize("broken", [b"", b"<h1>back soon</h1>", b'{"access_token": "a'])
+async def test_r17_a_token_that_breaks_on_its_way_is_asked_for_again(broken: bytes) -> None:
+    answers = [broken, b'{"access_token": "a1", "expires_in": 3600}']
+
+    async def send(request: Request) -> Response:
+        return say(request, 200, answers.pop(0)) if request.url.endswith("/token") else say(request, 200)
+
+    fields = {"token_url": "https://login.example/token", "client_id": "c", "client_secret": Secret("s")}
+    connected = connection({"kind": "oauth2", "grant": "client_credentials", **fields})
+    async with connected.connect(clock=SimulatedClock(), transport=send) as client:
+        assert (await client.send(client.request("GET", "/orders"))).status == 200
+    assert answers == []
+
+
+async def test_an_endpoint_that_never_gives_a_token_is_said_to_be_none() -> None:
+    async def send(request: Request) -> Response:
+        return say(request, 200, b"<h1>login</h1>")
+
+    fields = {"token_url": "https://login.example/page", "client_id": "c", "client_secret": Secret("s")}
+    connected = connection({"kind": "oauth2", "grant": "client_credentials", **fields})
+    async with connected.connect(clock=SimulatedClock(), transport=send) as client:
+        with pytest.raises(AuthError, match="without an access token"):
+            await client.send(client.request("GET", "/orders"))

@@ -131,6 +131,24 @@ def test_r23_an_insertion_is_said_where_a_total_watches(pagination: Offset | Pag
     assert not done.gaps and "added while paging" in done.notices[0]
 
 
+@pytest.mark.parametrize(
+    "pagination", [offset(**TOTAL), offset(), page(**TOTAL), page(total_pages="meta.pages"), page()]
+)
+@pytest.mark.parametrize("again", [2, 3])
+def test_r21_a_page_that_comes_again_in_the_place_of_the_next_is_a_gap(
+    pagination: Offset | PageNumber, again: int
+) -> None:
+    server = ListServer(rows(45))
+    serve = server.by_offset if isinstance(pagination, Offset) else server.by_page
+    answers: list[Any] = []
+
+    def stale(request: Request) -> Any:
+        answers.append(serve(request))
+        return answers[-2] if len(answers) == again else answers[-1]
+
+    assert walk(pagination, stale).gaps
+
+
 @given(position=st.integers(0, 9), crash=st.integers(0, 3))
 def test_r23_a_deletion_while_paging_by_number_is_a_gap_where_a_total_watches(position: int, crash: int) -> None:
     server = ListServer(rows(30))

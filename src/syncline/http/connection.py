@@ -15,13 +15,14 @@ from syncline.http.authorising import Authorising
 from syncline.http.caps import Caps
 from syncline.http.client import Client
 from syncline.http.keeping import CircuitStore
-from syncline.http.layers import Retrying, Rules, layered, observed, retried
+from syncline.http.layers import Retrying, Rules, layered, legible, observed, retried
 from syncline.http.limiting import Gate
 from syncline.http.origins import Origins
 from syncline.http.proxies import ProxyText
 from syncline.http.send import Send
 from syncline.http.shared_keeper import open_keeper
 from syncline.http.tokens.current import Tokens, TokenStore, ignore
+from syncline.http.tokens.identity import token_auth
 from syncline.http.transport import open_transport
 from syncline.http.trust import Tls
 from syncline.http.wire import Wire
@@ -160,7 +161,10 @@ class Connection(Part):
 
     def _token_way(self, end: Send, clock: Clock, chance: Callable[[], float]) -> Send:
         rule = Retrying(retry=self.retry, budget=RetryBudget(self.retry), chance=chance)
-        return retried(observed(end, lambda: self._secrets(None), clock), rule, clock)
+        send = observed(end, lambda: self._secrets(None), clock)
+        if getattr(token_auth(self.auth), "kind", None) == "oauth2":
+            send = legible(send, self.retry, clock)
+        return retried(send, rule, clock)
 
     def _wire(self, base: str) -> Wire:
         origins = Origins(base, self.allow_hosts, self.send_credentials_to)

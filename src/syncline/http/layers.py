@@ -216,6 +216,21 @@ def decoded(send: Send, rule: None, clock: Clock) -> Send:
     return sending
 
 
+def legible(send: Send, retry: Retry, clock: Clock) -> Send:
+    """Take a token that cannot be read for one that broke on its way, while there are attempts left; the last tells more."""
+    from syncline.auth.token_endpoint import read_answer  # late: needed where there is a token endpoint
+
+    async def sending(request: Request) -> Response:
+        response = await send(request)
+        if response.status == 200 and request.attempt < retry.attempts and not read_answer(response):
+            raise BrokenBodyError(
+                f"{request.shown} answered 200 without a document", status=200, evidence="a token was expected"
+            )
+        return response
+
+    return sending
+
+
 def observed(send: Send, secrets: Callable[[], Iterable[Secret]], clock: Clock) -> Send:
     """Tell whoever listens about each attempt and its answer, whose own name must not be a secret of ours sent back."""
 

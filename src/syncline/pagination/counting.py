@@ -4,6 +4,8 @@ from __future__ import annotations
 
 TYPICAL_CAPS = frozenset({12, 15, 16, 24, 25, 32, 48, 64, 75, 96, 128, 256, 512, 1024})
 
+SAME_PAGE = "the page before came again, as if the server had not looked at the number: its own records were not seen"
+
 
 def looks_like_a_cap(length: int) -> bool:
     """Whether a first page of this length was probably cut by the server, and not by the end of the list.

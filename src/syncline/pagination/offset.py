@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from syncline.model import Request, register
-from syncline.pagination.counting import counts_its_page, ended_early, is_last, moved
+from syncline.pagination.counting import SAME_PAGE, counts_its_page, ended_early, is_last, moved
 from syncline.pagination.pagination import Answer, Pagination, PathText, Place, Position, Settled
 from syncline.pagination.reading import In, identity, put
 
@@ -23,7 +23,7 @@ class Offset(Pagination):
     """Skips what was read. Where no total watches over the list, each page overlaps the one before (R23).
 
     A position holds `offset` (the index of the next new record), `known` (the records before it, to be met again), `size`
-    (the length of the first page) and `total` (the API's last count).
+    (the length of the first page), `total` (the API's last count), and `last` (what was read last, where none is met again).
     """
 
     kind: Literal["offset"] = Field(default="offset", description="Pages by the number of records before them")
@@ -82,6 +82,8 @@ class Offset(Pagination):
             following["known"] = [identity(record, self.key) for record in answer.records[-overlap:]]
         if total is not None:
             following["total"] = total
+        if not overlap and answer.records:
+            following["last"] = identity(answer.records[-1], self.key)
         return following
 
     def settle(self, position: Position, answer: Answer) -> Settled:
@@ -95,6 +97,13 @@ class Offset(Pagination):
             if early is not None:
                 return Settled(overlap.records, early, gap=True)
         notice, gap = moved(position.get("total"), total)
+        if (
+            notice is None
+            and "last" in position
+            and length
+            and identity(answer.records[-1], self.key) == position["last"]
+        ):
+            return Settled(overlap.records, SAME_PAGE, gap=True)
         if known:  # met again, so nothing before this page is missing, whatever moved the count
             return Settled(overlap.records, overlap.notice or notice)
         if "size" not in position:

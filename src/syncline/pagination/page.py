@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from syncline.model import MISSING, Request, compile_path, register
-from syncline.pagination.counting import counts_its_page, ended_early, is_last, moved
+from syncline.pagination.counting import SAME_PAGE, counts_its_page, ended_early, is_last, moved
 from syncline.pagination.pagination import Answer, Pagination, PathText, Place, Position, Settled
 from syncline.pagination.reading import In, put, whole_number
 
@@ -75,7 +75,10 @@ class PageNumber(Pagination):
             early = ended_early(total, position.get("read", 0) + len(records))
             if early is not None:
                 return Settled(records, early, gap=True)
-        if notice is None and "last" in position and position["last"] in map(compile_path(self.key), records):
+        keys = [self._key_of(record) for record in records] if "last" in position else []
+        if notice is None and keys and keys[-1] == position["last"]:
+            notice, gap = SAME_PAGE, True
+        elif notice is None and keys and position["last"] in keys:
             notice = "records were added while paging: the last record of the page before came again"
         if "read" not in position:
             notice = self.absent_total(answer) or (
