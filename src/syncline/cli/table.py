@@ -21,6 +21,11 @@ GROUPS = FIRST, BUILD, OPERATE = "First steps", "Build", "Run"
 VERBS = (
     Verb("demo", FIRST, "a practice API synced into SQLite, faults on the way; no account, no network"),
     Verb("new", FIRST, "six answers, or a document of the API, and there is an integration that runs"),
+    Verb(
+        "probe",
+        BUILD,
+        "what an API is like, found out from documents and by asking it; each guess with evidence",
+    ),
     Verb("check", BUILD, "find every mistake in integration files, each with its line and column"),
     Verb("preview", BUILD, "a few records beside what becomes of them; writes nothing"),
     Verb("plan", BUILD, "what a run would ask for and change; writes nothing"),

@@ -282,12 +282,34 @@ def _seconds(text: str) -> float:
     return float(int(number) * {"s": 1, "m": 60, "h": 3600}[unit])
 
 
+def _probe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "sources", nargs="+", metavar="URL|FILE", help="a list of the live API, or its base; documents, read first"
+    )
+    parser.add_argument(
+        "--auth",
+        metavar="KIND=…",
+        help="bearer='${TOKEN}', basic='${USER}:${PASSWORD}', api_key='X-API-Key:${KEY}', or a block as in a file; "
+        "secrets by reference",
+    )
+    parser.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        metavar="NAME:VALUE",
+        help="a header of every request (may be repeated)",
+    )
+    parser.add_argument("--requests", type=_count, default=40, metavar="N", help="at most so many (default: 40)")
+    parser.add_argument("--rate", default="5/s", metavar="RATE", help="no faster than that (default: 5/s)")
+
+
 ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "demo": _demo,
     "new": _new,
     "check": _check,
     "preview": _preview,
     "plan": _plan,
+    "probe": _probe,
     "test": _test,
     "doc": _doc,
     "rehearse": _rehearse,

@@ -2,6 +2,7 @@
 
 from syncline.generate.inference.api import Api, Entity, RecordField, plain
 from syncline.generate.inference.combining import combine
+from syncline.generate.inference.discovering import discover
 from syncline.generate.inference.documents import DocumentError
 from syncline.generate.inference.guess import Finding, Guess, unknown
 from syncline.generate.inference.probing import Credentials, probe
@@ -16,6 +17,7 @@ __all__ = [
     "Guess",
     "RecordField",
     "combine",
+    "discover",
     "plain",
     "probe",
     "read",

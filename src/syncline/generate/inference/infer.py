@@ -16,7 +16,14 @@ from syncline.generate.inference.rules.auths import find_auth
 from syncline.generate.inference.rules.credentials import credential_names
 from syncline.generate.inference.rules.cursors import find_cursor_field, find_incremental
 from syncline.generate.inference.rules.keys import Names, find_key
-from syncline.generate.inference.rules.naming import find_parents, placeholders, safe_path, slug, stream_names
+from syncline.generate.inference.rules.naming import (
+    find_parents,
+    host_name,
+    placeholders,
+    safe_path,
+    slug,
+    stream_names,
+)
 from syncline.generate.inference.rules.paging import find_pagination
 from syncline.generate.inference.rules.rates import find_rate
 from syncline.generate.inference.rules.records import find_records
@@ -53,7 +60,7 @@ class _Context(msgspec.Struct, frozen=True):
 
 def infer(known: Known) -> Api:
     """Every guess that can be made from one source of knowledge."""
-    name = slug(known.title) if known.title else slug(urlsplit(known.base_url or "").hostname or "", "api")
+    name = slug(known.title) if known.title else host_name(urlsplit(known.base_url or "").hostname)
     reading = [operation for operation in known.operations if operation.method == "GET"]
     base = known.base_url
     return Api(

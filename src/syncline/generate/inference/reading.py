@@ -30,6 +30,6 @@ def known_of(data: Any, name: str, address: str | None = None) -> Known:
 
 
 def _text(source: str | Path, address: str | None) -> tuple[str, str]:
-    if isinstance(source, Path) or ("\n" not in source and len(source) < 4_096 and Path(source).is_file()):
-        return read_text(Path(source)), str(source)
-    return source, address or "the text"
+    if isinstance(source, str) and ("\n" in source or source.lstrip().startswith(("{", "[", "curl "))):
+        return source, address or "the text"
+    return read_text(Path(source)), str(source)

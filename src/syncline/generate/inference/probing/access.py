@@ -73,5 +73,5 @@ def _window(seconds: float) -> str:
 
 
 def _shown(text: str) -> str:
-    plain = " ".join(text.split())
+    plain = re.sub(r'\s*,?\s*(nonce|opaque)="[^"]*"', "", " ".join(text.split()))
     return plain if len(plain) <= 80 else plain[:79] + "…"

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from syncline.errors import PaginationError
-from syncline.generate.inference.guess import Guess
+from syncline.generate.inference.guess import Guess, unknown
 from syncline.generate.inference.operation import Operation
 from syncline.generate.inference.probing.asking import Asker, Look, query_of
 from syncline.generate.inference.rules.markers import markers, of_role
@@ -20,18 +20,9 @@ from syncline.pagination.link_header import links_in
 from syncline.pagination.reading import identity, whole_number
 
 LIMITS = (
-    "limit",
-    "per_page",
-    "page_size",
-    "pageSize",
-    "size",
-    "_limit",
-    "perPage",
-    "count",
-    "$top",
-    "take",
-    "page[size]",
-)
+    "limit", "per_page", "page_size", "pageSize", "size", "_limit", "perPage", "count", "$top", "take", "page[size]", "_size",
+    "n", "maxResults", "max_results", "rows",
+)  # fmt: skip
 PAGES = ("page", "_page", "page_number", "pageNumber", "p", "page[number]")
 OFFSETS = ("offset", "skip", "start", "_start", "$skip", "startIndex")
 TOTAL_HEADERS = ("X-Total-Count", "X-Total", "Total-Count", "X-Paging-TotalResults", "totalrecordcount")
@@ -225,7 +216,10 @@ class Pages:
         if found.known and not isinstance(found.value, Unpaged):
             return Guess(found.value, min(found.confidence or 0.0, 0.7), found.evidence)
         count = len(self._names)
-        return Guess(Unpaged(), 0.8, (f"one answer held {count} records, and no parameter for pages changed it",))
+        if not count:
+            return unknown("the list is empty, so that nothing could be tried out")
+        sure = 0.8 if count >= 10 else 0.5
+        return Guess(Unpaged(), sure, (f"one answer held {count} records, and no parameter for pages changed it",))
 
 
 def _value(look: Look, keys: Sequence[str]) -> Any:

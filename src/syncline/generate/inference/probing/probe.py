@@ -25,7 +25,7 @@ from syncline.generate.inference.probing.changes import find_incremental
 from syncline.generate.inference.probing.pages import Pages
 from syncline.generate.inference.reading import read
 from syncline.generate.inference.rules.markers import markers, of_role
-from syncline.generate.inference.rules.naming import slug, variable_prefix
+from syncline.generate.inference.rules.naming import host_name, variable_prefix
 from syncline.http import Send, status_error
 from syncline.http.origins import check_url
 from syncline.model import Clock, Part, SystemClock, Text, compile_path
@@ -114,7 +114,7 @@ class _Probe:
     async def look(self, path: str, params: dict[str, str], known: Api | None) -> Api:
         first = await self.asker.get(path if path != "/" else "", params)
         assert first is not None
-        name = known.name if known else slug(urlsplit(self.base).hostname or "", "api")
+        name = known.name if known else host_name(urlsplit(self.base).hostname)
         status = first.response.status
         if status in (401, 403) and not self.given.given:
             return self._api(name, auth_of_refusal(first, variable_prefix(name)), ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -27,6 +28,8 @@ ENDINGS = (
     ("uid", 0.8), ("key", 0.72), ("sku", 0.6), ("arn", 0.8), ("ref", 0.5), ("id", 0.9), ("no", 0.5), ("nr", 0.5),
 )  # fmt: skip
 DOUBTFUL, WEAKEST = 0.45, 0.28
+ENOUGH = 30
+"""Records that must be seen before two fields are believed to identify them together."""
 _SAYS = re.compile(
     r"\b(unique(ly)? (id|identif|key|code|number|reference)|primary key|resource name\b|identifier of (the|this|an?)\b)",
     re.I,
@@ -76,9 +79,11 @@ def find_key(record: Schema | None, names: Names) -> Guess[tuple[str, ...]]:
         return unknown("the fields of a record are not known")
     found = sorted(_candidates(record, names), key=lambda one: -one[0])
     if not found or found[0][0] < DOUBTFUL:
-        inner = _within(record, names)
-        if inner.known or not found:
-            return inner
+        for other in (_together(record), _within(record, names)):
+            if other.known:
+                return other
+    if not found:
+        return unknown("no field of the records looks like an identifier")
     score, name, evidence = found[0]
     if score < WEAKEST:
         return unknown(f"no field looks like an identifier; {name!r} comes nearest")
@@ -171,6 +176,27 @@ def _seen(name: str, field: Schema) -> tuple[float, list[str]]:
     if len(set(values)) < len(values):
         return -0.6, [f"{name!r} has the same value in several records"]
     return 0.05, [f"{name!r} is different in each of {len(values)} records"]
+
+
+def _together(record: Schema) -> Guess[tuple[str, ...]]:
+    """Two fields that identify a record together, where many records were seen and no single field does."""
+    whole = {
+        name: field.samples
+        for name, field in record.properties.items()
+        if name in record.required
+        and field.type in ("string", "integer")
+        and not field.nullable
+        and _can_identify(field)
+    }
+    count = max((len(values) for values in whole.values()), default=0)
+    solid = [name for name, values in whole.items() if len(values) == count][:8]
+    if count < ENOUGH or any(len(set(whole[name])) == count for name in solid):
+        return unknown()
+    for first, second in combinations(solid, 2):
+        if len(set(zip(whole[first], whole[second], strict=True))) == count:
+            told = f"{first!r} and {second!r} are different together in each of {count} records, and no field alone is"
+            return Guess((join(first), join(second)), 0.65, (told,))
+    return unknown()
 
 
 def _within(record: Schema, names: Names) -> Guess[tuple[str, ...]]:

@@ -24,6 +24,15 @@ def slug(text: str, fallback: str = "api") -> str:
     return plain[:40].strip("-") or fallback
 
 
+def host_name(host: str | None) -> str:
+    """A name for the API of a host: `shop` for api.shop.example."""
+    labels = (host or "").split(".")
+    if len(labels) < 2 or labels[-1].isdigit():
+        return "api"
+    telling = [label for label in labels[:-1] if label not in ("api", "www", "rest", "com", "co", "public", "data")]
+    return slug(telling[-1] if telling else labels[0])
+
+
 def variable_prefix(name: str) -> str:
     """What names of environment variables begin with, for an API of this name."""
     plain = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_") or "API"

@@ -112,7 +112,7 @@ def _judged(around: Schema, name: str, inner: Schema, operation: Operation, keys
         if not _besides(around, name, operation):
             score += 1.5
             reasons.append("and nothing but it is")
-    if flat(name) in ASIDES:
+    if flat(name) in ASIDES or "facet" in name.lower() or "suggest" in name.lower():
         score -= 6
     # the way to it: through envelopes it costs nothing, through things of their own it costs much
     for number, key in enumerate(keys):
