@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -21,9 +23,13 @@ from syncline.destinations.sql.alchemy import AlchemyTables
 from syncline.destinations.sql.alchemy_columns import AlchemyColumn, Columns, same_json
 from syncline.destinations.sql.alchemy_rows import Pieces
 from syncline.destinations.sql.rows import Put, Rows, Unfit
-from syncline.model import Batch, decode_json, reveal
+from syncline.errors import SynclineError
+from syncline.events import listening
+from syncline.model import Batch, Secret, decode_json, reveal
+from syncline.testing import SimulatedClock
 from tests.destinations.conformance import MAKERS
 from tests.destinations.test_sqlite import alike, texts
+from tests.support.services import need_mariadb, need_postgresql
 
 ALCHEMY = [name for name in MAKERS if "+" in name]
 WAYS: dict[str, dict[str, Any]] = {
@@ -138,3 +144,27 @@ def landed(database: AlchemyDatabase, tables: AlchemyTables) -> list[tuple[Any, 
     pieces = Pieces(database, Columns(database.dialect, database.ways), lambda name: quoted_name(name, True), "t")
     rows = database.run(sa.select(*pieces.table(columns).c)).fetchall()
     return [(*map(tables.restore, row, columns), *[None] * (3 - len(columns))) for row in rows]
+
+
+@pytest.mark.parametrize("url", [
+    "postgresql+psycopg://nobody:{secret}@{postgresql}/test",
+    "mysql+pymysql://nobody:{secret}@{mariadb}/test",
+    "postgresql+psycopg://nobody:{secret}@127.0.0.1:9/test",
+    "mysql+pymysql://nobody:{secret}@[::1/test",
+])  # fmt: skip
+async def test_s9_a_password_is_in_no_error_event_or_log(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "canary-3c1d9f"
+    servers = {"postgresql": urlsplit(need_postgresql()), "mariadb": urlsplit(need_mariadb())}
+    places = {name: f"{parts.hostname}:{parts.port}" for name, parts in servers.items()}
+    caplog.set_level("DEBUG")
+    heard: list[str] = []
+    destination = Sql(url=Secret(url.format(secret=secret, **places)), patience=0.1)
+    with listening(lambda scope, event: heard.append(repr(event))), pytest.raises(SynclineError) as caught:
+        async with destination.open(integration="shop", default_state=tmp_path / "s.db", clock=SimulatedClock()):
+            pass
+    shown = [caught.value.block(), str(caught.value.to_data()), repr(destination), caplog.text, *heard]
+    assert not [text for text in shown if secret in text]
+    frames = traceback.TracebackException.from_exception(caught.value).format(chain=True)
+    assert secret not in "".join(frames)

@@ -237,7 +237,7 @@ def _held(said: str, shown: str, *, writing: bool) -> LeaseError:
     reading = "in read-only mode" in said or (_OTHERWISE in said and writing)
     return LeaseError(
         f"{shown} is open in {who}, which {'reads' if reading else 'writes'} it",
-        hint=f"wait for it{stop}" if writing else f"ask again when it is done{stop}",
+        hint=f"wait for it{stop}" if writing else "ask again when it is done",
         evidence="a DuckDB file can be written by one process at a time, and read by others only while nobody writes",
     )
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from syncline.cli.doctor.finding import Finding, broken, ok, skipped, warned
 from syncline.cli.progress import span
-from syncline.errors import SynclineError
+from syncline.errors import LeaseError, SynclineError
 from syncline.model import Reference, reveal
 from syncline.spec import Integration
 from syncline.state import StateStore, StreamState
@@ -104,6 +104,10 @@ async def told_by(state: StateStore, integration: Integration, file: str, now: d
 
 
 def not_told(error: SynclineError) -> list[Finding]:
+    if isinstance(error, LeaseError):  # a run is under way in a file that one process has at a time
+        return [ok("leases", f"{error.what}; ask again when it is done")] + [
+            skipped(check, "the state is being written") for check in ("rejects", "streams")
+        ]
     fix = error.hint or "syncline status FILE"
     return [broken("leases", f"the state cannot be read: {error.what}", fix)] + [
         skipped(check, "the state cannot be read") for check in ("rejects", "streams")

@@ -16,6 +16,7 @@ from syncline.cli.files import find_files
 from syncline.cli.paint import Paint, aligned, paint, printable
 from syncline.cli.progress import span
 from syncline.engine import opened_file_state
+from syncline.errors import LeaseError
 from syncline.spec import Integration, Stream
 from syncline.state import RunRecord, StateStore, StreamState
 
@@ -29,18 +30,26 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         brush = paint(sys.stdout)
         print("\n\n".join("\n".join(_lines(one, datetime.now(UTC), brush)) for one in found))
-    return 0
+    return LeaseError.exit_code if any("busy" in one for one in found) else 0
 
 
 async def _all(paths: list[Path]) -> list[dict[str, Any]]:
     found = []
     for path in paths:
-        async with opened_file_state(path) as (integration, state):
-            runs = await state.runs.list(integration.name, limit=1)
-            streams = [await stream_status(integration, stream, state) for stream in integration.streams]
-            last = _run_data(runs[0]) if runs else None
-            found.append({"integration": integration.name, "file": str(path), "last_run": last, "streams": streams})
+        try:
+            found.append(await _one(path))
+        except LeaseError as error:  # a file that one process has at a time; the others can still be told about
+            busy = f"{error.what}: it is being written, and can be asked when that is done"
+            found.append({"integration": path.stem, "file": str(path), "last_run": None, "streams": [], "busy": busy})
     return found
+
+
+async def _one(path: Path) -> dict[str, Any]:
+    async with opened_file_state(path) as (integration, state):
+        runs = await state.runs.list(integration.name, limit=1)
+        streams = [await stream_status(integration, stream, state) for stream in integration.streams]
+        last = _run_data(runs[0]) if runs else None
+        return {"integration": integration.name, "file": str(path), "last_run": last, "streams": streams}
 
 
 def _run_data(run: RunRecord) -> dict[str, Any]:
@@ -72,6 +81,8 @@ def status_of(known: StreamState) -> str:
 
 
 def _lines(one: dict[str, Any], now: datetime, brush: Paint) -> list[str]:
+    if "busy" in one:
+        return [f"{brush.bold(one['integration'])}  {printable(one['busy'])}  {brush.dim(one['file'])}"]
     last = one["last_run"]
     if last is None:
         ran = "never run"
