@@ -203,7 +203,7 @@ async def test_several_parents_are_read_in_every_combination_and_go_on_where_the
         assert rows(tmp_path, "SELECT shop, region, item FROM stock ORDER BY 1, 2, 3") == every
 
 
-async def test_partitions_are_read_one_after_another(tmp_path: Path) -> None:
+async def test_partitions_are_read_each_with_its_value(tmp_path: Path) -> None:
     async def regions(request: web.Request) -> web.Response:
         region = request.query["region"]
         return web.json_response([{"id": f"{region}-{n}"} for n in range(2)])
@@ -254,7 +254,7 @@ async def test_a_status_that_the_file_calls_an_answer_is_neither_repeated_nor_he
         asked.clear()
         failing = integration(url, tmp_path, books(), {**REVIEWS, "on_status": {500: "fail"}}, **patience)
         report = await arun(failing, streams=["reviews"], full=True)
-        assert (report.status, len(asked)) == ("failed", 1)
+        assert report.status == "failed" and len(asked) == len(set(asked)) <= 4  # none twice; four are under way at once
 
 
 @pytest.mark.parametrize(

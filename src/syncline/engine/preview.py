@@ -173,7 +173,7 @@ async def _planned(
 
 async def first_page(reader: Reader, stream: Stream, checkpoint: Checkpoint) -> Page:
     """The first page that has records, or the last one where none has."""
-    pages = reader.pages(stream, checkpoint)
+    pages = reader.pages(stream, checkpoint, ahead=False)
     try:
         async for page in pages:
             if page.records or page.last:

@@ -110,6 +110,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
             remember=how == "append",
             conditional=how == "upsert" and not everything,
             shape=None if self._tombstones else self._shape(),
+            ahead=self.limit is None,
         )
 
     def _gather(self, page: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -85,6 +86,12 @@ class Offset(Pagination):
         if not overlap and answer.records:
             following["last"] = identity(answer.records[-1], self.key)
         return following
+
+    def foresee(self, following: Position) -> Iterator[Position]:
+        known = following.get("known", [])
+        end = following.get("total", 0) + self.first
+        places = range(following["offset"], end, following["size"] - len(known))
+        return ({"offset": offset, "known": known} for offset in places)
 
     def settle(self, position: Position, answer: Answer) -> Settled:
         known: list[str] = position.get("known", [])

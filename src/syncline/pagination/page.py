@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import Field
@@ -65,6 +66,16 @@ class PageNumber(Pagination):
             "size": position.get("size", length),
             **{name: value for name, value in counts.items() if value is not None},
         }
+
+    def foresee(self, following: Position) -> Iterator[Position]:
+        page, size = following["page"], following["size"]
+        last = following.get("pages", 0) + self.first - 1
+        if "total" in following and "pages" not in following:
+            last = page - 1 - (following["read"] - following["total"]) // size
+        return ({"page": number} for number in range(page, last + 1))
+
+    def holds(self, position: Position, answer: Answer) -> bool:
+        return super().holds(position, answer) and self._pages(answer) in (None, position.get("pages"))
 
     def settle(self, position: Position, answer: Answer) -> Settled:
         records, total = answer.records, self._last_total(position, answer)

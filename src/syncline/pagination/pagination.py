@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -86,6 +87,14 @@ class Pagination(Part):
     def advance(self, position: Position, answer: Answer) -> Position | None:
         """Where the page after this answer lies, or None at the end. Raises PaginationError for a contradictory answer."""
         raise NotImplementedError
+
+    def foresee(self, following: Position) -> Iterator[Position]:
+        """Where that page and those after it lie, as far as it is known now; what `apply` needs of each, no more."""
+        return iter(())
+
+    def holds(self, position: Position, answer: Answer) -> bool:
+        """Whether a page that was asked for before its turn is of the list as it was when the one before it came."""
+        return self.total(answer) in (None, position.get("total"))
 
     def settle(self, position: Position, answer: Answer) -> Settled:
         """What of the answer to keep, and whether the list moved under the pass (R23)."""

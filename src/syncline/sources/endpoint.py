@@ -140,6 +140,13 @@ class Endpoint(Part):
     cost: float = Field(
         default=1.0, gt=0, description="What each request of this stream takes from the rate limit, in the API's units"
     )
+    parallel: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Requests of one pass under way at once, where pages or slices are known ahead: numbered pages with a total, "
+        "partitions, children; 1: one after another. Default: rate_limit.concurrency, at most 32; without it 4",
+    )
     on_status: dict[int, OnStatus] = Field(
         default={}, description="What to make of a status: ignore (nothing is there), retry, or fail"
     )

@@ -16,6 +16,8 @@ from syncline.sources.endpoint import Endpoint
 from syncline.sources.page_maker import Context
 from syncline.sources.reader import Reader, fill
 
+PARALLEL, MOST_PARALLEL = 4, 32
+
 
 class HttpSource(Connection):
     """Common to every source behind HTTP: the connection, and how a stream's request is made."""
@@ -39,7 +41,13 @@ class HttpSource(Connection):
             def build(endpoint: Endpoint, context: Context, since: Any) -> Request:
                 return self.first_request(client, endpoint, context, since)
 
-            yield Reader(client, endpoints, clock, build)
+            yield Reader(client, endpoints, clock, build, self.parallel)
+
+    @property
+    def parallel(self) -> int:
+        """How many requests of a pass are under way at once, where its stream does not say."""
+        most = self.rate_limit.concurrency
+        return PARALLEL if most is None else min(most, MOST_PARALLEL)
 
     def first_request(self, client: Client, endpoint: Endpoint, context: Context, since: Any) -> Request:
         raise NotImplementedError
