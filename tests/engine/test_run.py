@@ -254,7 +254,9 @@ async def test_a_status_that_the_file_calls_an_answer_is_neither_repeated_nor_he
         asked.clear()
         failing = integration(url, tmp_path, books(), {**REVIEWS, "on_status": {500: "fail"}}, **patience)
         report = await arun(failing, streams=["reviews"], full=True)
-        assert report.status == "failed" and len(asked) == len(set(asked)) <= 4  # none twice; four are under way at once
+        assert (
+            report.status == "failed" and len(asked) == len(set(asked)) <= 4
+        )  # none twice; four are under way at once
 
 
 @pytest.mark.parametrize(

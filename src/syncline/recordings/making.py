@@ -81,7 +81,7 @@ async def _answers(integration: Integration, stream: Stream, most: int, clock: C
     answers: dict[Key, Kept] = {}
     async with opened_reader(integration.model_copy(update={"streams": others}), clock) as reader:
         reader.client = AskingOnce(reader.client, answers)
-        async with aclosing(reader.pages(stream, Checkpoint())) as pages:
+        async with aclosing(reader.pages(stream, Checkpoint(), ahead=False)) as pages:
             count = 0
             async for page in pages:
                 count += bool(page.records)

@@ -150,7 +150,7 @@ async def pretended(integration: Integration, stream: Stream, answer: Send, abou
     answers: dict[Key, Kept] = {}
     async with _without_credentials(integration, shown).open(streams, transport=answer) as reader:
         reader.client = AskingOnce(reader.client, answers)
-        async with aclosing(reader.pages(streams[stream.name], Checkpoint())) as pages:
+        async with aclosing(reader.pages(streams[stream.name], Checkpoint(), ahead=False)) as pages:
             async for page in pages:
                 if page.last or page.number == MOST_PRETENDED:
                     break
