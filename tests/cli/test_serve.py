@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,9 +31,11 @@ def place(tmp_path: Path, shop: ShopProcess) -> Path:
 class Serving:
     def __init__(self, place: Path, *words: str) -> None:
         self.log = place / "serve.log"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = int(free.getsockname()[1])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                command("serve", "integrations", "--log-format", "json", *words),
+                command("serve", "integrations", "--log-format", "json", "--port", str(self.port), *words),
                 cwd=place,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
@@ -85,9 +90,25 @@ def test_r33_it_runs_reloads_refuses_and_leaves_within_ten_seconds(serving: Serv
     serving.until(lambda: any(line["integration"] == "by-hand" for line in serving.lines("file_read")))
     assert syncline("schedule", "now", "by-hand", cwd=place).returncode == 0
     serving.until(lambda: any(line["integration"] == "by-hand" for line in serving.lines("run_finished")))
+    check_what_it_shows(serving)
     code, seconds = serving.terminate()
     assert (code, seconds < 10) == (0, True), serving.log.read_text()
     check_what_it_leaves(place)
+
+
+def check_what_it_shows(serving: Serving) -> None:
+    """Metrics for machines, the board for whoever has the address that was printed, and the broken file's alert."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{serving.port}/metrics", timeout=10) as answer:
+        numbers = answer.read().decode()
+    assert re.search(r'syncline_runs_total\{integration="shop-orders",status="done"\} [1-9]', numbers)
+    assert 'outcome="written"} 298' in numbers
+    address = re.search(r"dashboard: (\S+)", serving.log.read_text())
+    assert address is not None
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with browser.open(address[1], timeout=10) as answer:
+        page = answer.read().decode()
+    assert "shop-orders" in page
+    assert "did you mean &#x27;volume&#x27;?" in page
 
 
 def check_what_it_leaves(place: Path) -> None:

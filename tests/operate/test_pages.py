@@ -103,19 +103,26 @@ def test_u15_a_report_comes_back_from_its_data() -> None:
     assert Report.from_data(report.to_data()) == report
 
 
+BARS = [Bar(((place * 10.0, "written"), (place % 3, "rejected")), f"run {place}") for place in range(40)]
+
+
 @pytest.mark.parametrize("number", [0, 1, 40])
 def test_charts_are_drawn_within_their_frame(number: int) -> None:
-    bars = [Bar(((place * 10.0, "written"), (place % 3, "rejected")), f"run {place}") for place in range(number)]
-    for drawn in (columns(bars, ("first", "last")), runs_strip(bars[-30:], ["good"] * len(bars[-30:]))):
-        _, _, width, height = (float(edge) for edge in re.findall(r'viewBox="([^"]+)"', drawn)[0].split())
-        for x, y, wide, tall in re.findall(
-            r'<rect x="([-\d.]+)" y="([-\d.]+)" width="([-\d.]+)" height="([-\d.]+)"', drawn
-        ):
-            assert float(x) >= -1
-            assert float(y) >= -0.1
-            assert float(x) + float(wide) <= width + 1
-            assert float(y) + float(tall) <= height + 0.1
-        assert drawn.count("<title>") == len(bars[-30:] if "runs" in drawn.split(">")[0] else bars)
+    drawn = columns(BARS[:number], ("first", "last"))
+    width, height = (float(edge) for edge in re.findall(r'viewBox="0 0 (\S+) ([^"]+)"', drawn)[0])
+    for box in re.findall(r'<rect x="([-\d.]+)" y="([-\d.]+)" width="([-\d.]+)" height="([-\d.]+)"', drawn):
+        x, y, wide, tall = map(float, box)
+        assert (x >= -1, y >= -0.1, x + wide <= width + 1, y + tall <= height + 0.1) == (True,) * 4
+    assert drawn.count("<title>") == number
+
+
+@pytest.mark.parametrize("number", [0, 1, 30])
+def test_a_strip_of_runs_is_a_path_a_colour(number: int) -> None:
+    drawn = runs_strip(BARS[:number], ["good", "bad", "good"][:number] * 10 if number == 30 else ["good"] * number)
+    boxes = re.findall(r"M([-\d.]+) ([-\d.]+)h([-\d.]+)v([-\d.]+)h-", drawn)
+    for x, y, wide, tall in (map(float, box) for box in boxes):
+        assert (x >= 0, y >= -1.7, x + wide <= 190, y + tall <= 34) == (True,) * 4
+    assert drawn.count("<path") == {0: 0, 1: 1, 30: 4}[number]
 
 
 def test_a_meter_shows_a_share() -> None:

@@ -36,6 +36,7 @@ VERBS = (
     Verb("login", OPERATE, "log in to the API in a browser, once; the token is kept encrypted"),
     Verb("run", OPERATE, "sync: from where the last run ended to what is there now"),
     Verb("serve", OPERATE, "run a folder of integrations when they are due, for months; dashboard and metrics"),
+    Verb("dashboard", OPERATE, "how all integrations of a folder are, as one page in a file"),
     Verb("schedule", OPERATE, "list when integrations run next; pause and resume them, or run them now"),
     Verb("status", OPERATE, "when each stream last ran, how far it is and what it could not take"),
     Verb("report", OPERATE, "what a run did, as text, JSON or a page for a browser"),

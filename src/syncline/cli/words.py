@@ -102,7 +102,27 @@ def _serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at-once", type=_count, default=8, metavar="N", help="so many run at the same time at most (default: 8)"
     )
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="where the dashboard listens (default: 127.0.0.1)"
+    )
+    parser.add_argument("--port", type=_count, default=8321, metavar="N", help="and at which port (default: 8321)")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME:PORT",
+        help="another name that it answers to (may be repeated)",
+    )
+    parser.add_argument("--allow-writes", action="store_true", help="let the dashboard run, pause, retry and drop")
+    parser.add_argument("--no-dashboard", action="store_true", help="neither dashboard nor metrics")
     _logging(parser, format="pretty")
+
+
+def _dashboard(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="the folder of integration files")
+    parser.add_argument(
+        "-o", "--output", default="dashboard.html", metavar="PATH", help="the file (default: dashboard.html)"
+    )
 
 
 def _schedule(parser: argparse.ArgumentParser) -> None:
@@ -317,6 +337,7 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "login": _login,
     "run": _run,
     "serve": _serve,
+    "dashboard": _dashboard,
     "schedule": _schedule,
     "status": _status,
     "report": _report,

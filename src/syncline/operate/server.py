@@ -57,6 +57,7 @@ class Server:
         self.home, self.clock, self.at_once = home or Home(), clock or SystemClock(), at_once
         self.observers = list(observers)
         self.served: dict[Path, Served] = {}
+        self.looked_at = self.clock.now()
         self._folder, self._look_every, self._run_file = Folder(root), look_every, runner
         self._wishes = self.home.wishes()
         self._stop, self._wake = asyncio.Event(), asyncio.Event()
@@ -70,9 +71,7 @@ class Server:
 
     async def serve(self) -> None:
         """Until `stop`. What is still running then has eight seconds to reach a checkpoint."""
-        self._look(at_once=True)
-        if self._pasts:
-            await asyncio.wait(self._pasts)
+        await self.survey()
         try:
             while not self._stop.is_set():
                 self._look()
@@ -82,10 +81,18 @@ class Server:
         finally:
             await self._leave()
 
+    async def survey(self) -> None:
+        """Read every file and what ran of it before; nothing is run."""
+        self._look(at_once=True)
+        if self._pasts:
+            await asyncio.wait(self._pasts)
+        self._grant(look_only=True)
+
     def by_name(self, name: str) -> Served | None:
         return next((one for one in self.served.values() if one.name == name), None)
 
     def _look(self, *, at_once: bool = False) -> None:
+        self.looked_at = self.clock.now()
         change = self._folder.look(at_once=at_once)
         for found in change.found:
             self._take_in(found)
@@ -143,13 +150,13 @@ class Server:
         self._tell(one)
         self._wake.set()
 
-    def _grant(self) -> None:
+    def _grant(self, *, look_only: bool = False) -> None:
         now, paused = self.clock.now(), self._wishes.paused
         for one in self.served.values():
             if one.paused and one.name not in paused:
                 one.resume(now)
             one.paused = one.name in paused
-        for name in self._wishes.take_run_now():
+        for name in () if look_only else self._wishes.take_run_now():
             if (wanted := self.by_name(name)) is not None:
                 wanted.wanted = True
 

@@ -19,6 +19,9 @@ from syncline.spec.schedule import ScheduleField
 LATE = 2.5
 """Intervals of its schedule after which the data is stale, where the file names no target."""
 
+SOON = 300.0
+"""Seconds below which nothing is stale by default: a single slow run is no news."""
+
 _VOLUME = re.compile(r"[1-9][\d_]* records/(hour|day|week|month)")
 
 
@@ -111,10 +114,13 @@ class Integration(Part):
         raise KeyError(name)
 
     def target(self, now: datetime) -> float | None:
-        """Seconds that the data may be old: what the file says, else two and a half intervals; None where neither is known."""
+        """Seconds that the data may be old: what the file says, else two and a half intervals, five minutes at least.
+
+        None where neither is known.
+        """
         if self.freshness is not None or self.schedule is None:
             return self.freshness
-        return LATE * self.schedule.interval(now)
+        return max(LATE * self.schedule.interval(now), SOON)
 
     def state_key(self, stream: Stream) -> str:
         """The stream's row in sync_state: `name.stream`, or `name` alone where there is one stream."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 from syncline import events
@@ -18,9 +19,14 @@ from syncline.model import SystemClock
 from syncline.operate.alerts.teller import Teller
 from syncline.operate.home import Home
 from syncline.operate.log_file import LogFile
+from syncline.operate.metrics import Metrics
 from syncline.operate.monitor import Monitor
 from syncline.operate.served import Served
 from syncline.operate.server import Server
+from syncline.operate.web.dashboard import Dashboard, shown_at
+
+TOKEN = "SYNCLINE_DASHBOARD_TOKEN"  # noqa: S105 – the name of a variable
+"""Where a container gets a key from that it does not make up itself."""
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -32,27 +38,39 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(arguments: argparse.Namespace, folder: Path) -> None:
-    home = Home()
-    log_file = LogFile(home)
-    listeners: list[events.Listener] = [log_file]
+    home, clock = Home(), SystemClock()
+    log_file, monitor = LogFile(home), Monitor(clock)
+    metrics, teller = Metrics(monitor), Teller(home, monitor, clock)
+    listeners: list[events.Listener] = [monitor, metrics, log_file]
     if arguments.log_format != "none":
         listeners.append(log_listener(arguments.log_format, arguments.log_level, sys.stderr))
 
     async def keep(one: Served, report: Report) -> None:
         home.try_to_keep_report(report)
 
-    clock = SystemClock()
-    monitor = Monitor(clock)
-    teller = Teller(home, monitor, clock)
     server = Server(folder, home=home, clock=clock, at_once=arguments.at_once, observers=[keep, teller.run_ended])
-    with events.listening(monitor, *listeners), _stopped_by_signals(server):
+    async with AsyncExitStack() as stack:
+        stack.callback(log_file.close)
+        stack.enter_context(events.listening(*listeners))
+        stack.enter_context(_stopped_by_signals(server))
+        if not arguments.no_dashboard:
+            address = await stack.enter_async_context(
+                shown_at(
+                    arguments.host,
+                    arguments.port,
+                    lambda guard: Dashboard(server, monitor, metrics, guard, writes=arguments.allow_writes),
+                    hosts=tuple(arguments.allow_host),
+                    token=os.environ.get(TOKEN),
+                )
+            )
+            sys.stderr.write(f"dashboard: {address}\n")
+            sys.stderr.flush()
         watching = asyncio.create_task(teller.watch(server.served.values))
         try:
             await server.serve()
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-            log_file.close()
 
 
 @contextmanager

@@ -25,21 +25,26 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 def runs_strip(bars: Sequence[Bar], tones: Sequence[str], *, width: float = 190.0, height: float = 34.0) -> Html:
-    """The last runs, small: how much each did, and below it a mark in the colour of how it ended."""
+    """The last runs, small: how much each did, and below it a mark in the colour of how it ended.
+
+    All that has one colour is one path: a board of hundreds of integrations is to be painted at once.
+    """
     most = max((bar.total for bar in bars), default=0.0) or 1.0
-    step = 6.3
-    room = height - 8
+    room, step, thick = height - 8, 6.3, 4.6
     start = width - step * len(bars)
-    drawn = []
+    paths: dict[str, list[str]] = {}
     for place, (bar, tone) in enumerate(zip(bars, tones, strict=True)):
-        left = start + place * step
-        drawn += _column(bar, left, 4.6, room, room / most)
-        drawn.append(tag("rect", x=_n(left), y=_n(height - 4), width=4.6, height=3, rx=1, class_=f"fill {tone}"))
-        drawn.append(_hit(bar.title, left - 0.8, 0, step, height))
-    label = f"the last {len(bars)} runs"
-    return tag(
-        "svg", drawn, viewBox=f"0 0 {_n(width)} {_n(height)}", class_="runs", width=width, role="img", aria_label=label
-    )
+        left, y = start + place * step, room
+        for amount, colour in bar.parts:
+            if amount > 0:
+                tall = max(amount / most * room, 1.6)
+                paths.setdefault(colour, []).append(_box(left, y - tall, thick, max(tall - 0.8, 1.2)))
+                y -= tall
+        paths.setdefault(f"fill {tone}", []).append(_box(left, height - 4, thick, 3))
+    drawn = [tag("path", d="".join(boxes), class_=colour) for colour, boxes in paths.items()]
+    label = f"the last {len(bars)} runs" + (f"; the last one {bars[-1].title}" if bars else "")
+    view = f"0 0 {_n(width)} {_n(height)}"
+    return tag("svg", tag("title", label), drawn, viewBox=view, class_="runs", width=_n(width), role="img")
 
 
 def meter(share: float, tone: str, title: str, *, width: float = 150.0) -> Html:
@@ -108,6 +113,10 @@ def _column(bar: Bar, left: float, thick: float, floor: float, scale: float) -> 
         )
         y -= tall
     return drawn
+
+
+def _box(left: float, top: float, wide: float, tall: float) -> str:
+    return f"M{_n(left)} {_n(top)}h{_n(wide)}v{_n(tall)}h-{_n(wide)}z"
 
 
 def _hit(title: str, left: float, top: float, wide: float, tall: float) -> Html:

@@ -65,7 +65,7 @@ def when(moment: datetime | None, now: datetime | None = None) -> Html:
 def error_block(error: dict[str, Any]) -> Html:
     """An error as the command line shows it: what, where, what was seen, what to do."""
     where = " · ".join(f"{name} {value}" for name, value in error.get("where", {}).items())
-    mistakes = [str(one.get("what", "")) for one in error.get("mistakes", ())]
+    mistakes = [_mistake(one) for one in error.get("mistakes", ())]
     lines = [
         ("where", where),
         ("seen", error.get("evidence")),
@@ -79,3 +79,8 @@ def error_block(error: dict[str, Any]) -> Html:
         tag("dl", [(tag("dt", name), tag("dd", text)) for name, text in lines if text]),
         class_="error",
     )
+
+
+def _mistake(one: dict[str, Any]) -> str:
+    place = f"line {one['line']}: " if one.get("line") else ""
+    return f"{place}{one['path']}: {one['what']}" if one.get("path") else f"{place}{one.get('what', '')}"
