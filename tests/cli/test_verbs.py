@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -109,12 +110,19 @@ def test_status_state_and_rejects_of_a_run(tmp_path: Path, shop: ShopProcess) ->
     assert after["last_run"]["status"] == "done"
     (stream,) = after["streams"]
     assert (stream["status"], stream["items_synced"], stream["open_rejects"]) == ("idle", 298, 2)
-    assert "2" in syncline("status", "shop.yaml", cwd=tmp_path, SHOP_CLIENT_SECRET="").stdout
+    assert (before["freshness"]["stale"], after["freshness"]["stale"], after["freshness"]["target"]) == (
+        True,
+        False,
+        2250,
+    )
+    shown = syncline("status", "shop.yaml", cwd=tmp_path, SHOP_CLIENT_SECRET="").stdout
+    assert re.search(r"fresh: [\d.]+ s old of 38 min allowed · every 15 minutes, next in", shown)
+    assert "2" in shown
 
     listed = as_data("rejects", "list", "shop.yaml", cwd=tmp_path)["rejects"]
     assert [letter["path"] for letter in listed] == ["email", "email"]
-    shown = as_data("rejects", "show", "shop.yaml", str(listed[0]["id"]), cwd=tmp_path)
-    assert shown["record"]["customer"]["email"] is None
+    letter = as_data("rejects", "show", "shop.yaml", str(listed[0]["id"]), cwd=tmp_path)
+    assert letter["record"]["customer"]["email"] is None
     assert "customer.email" in syncline("rejects", "list", "shop.yaml", cwd=tmp_path).stdout
 
     again = syncline("rejects", "retry", "shop.yaml", cwd=tmp_path)

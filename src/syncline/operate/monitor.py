@@ -46,8 +46,12 @@ class Monitor:
             return
         live = self.of(scope.integration)
         if isinstance(event, events.RunStarted):
-            quota = live.quota
-            self._lives[scope.integration] = Live(run_id=scope.run_id, quota=quota)
+            fresh = Live(run_id=scope.run_id, quota=live.quota)
+            fresh.circuit, fresh.circuit_reason = (
+                live.circuit,
+                live.circuit_reason,
+            )  # an open one is left to the next run
+            self._lives[scope.integration] = fresh
         elif isinstance(event, events.StreamStarted):
             live.stream, live.records, live.page, live.total = scope.stream, 0, 0, None
         elif isinstance(event, events.PageRead):
@@ -68,3 +72,5 @@ class Monitor:
             live.changes = [*live.changes, f"{event.table}: {event.change}"][:50]
         elif isinstance(event, events.RunFinished):
             live.waiting = live.waiting_until = None
+            if event.status == "done":
+                live.circuit, live.circuit_reason = "closed", ""

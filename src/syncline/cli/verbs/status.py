@@ -21,6 +21,9 @@ from syncline.spec import Integration, Stream
 from syncline.state import RunRecord, StateStore, StreamState
 
 MOST_REJECTS = 1_000
+MOST_RUNS = 50
+"""Runs among which the last complete one is looked for."""
+TONES = {"done": "good", "failed": "bad", "running": "name"}
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -46,10 +49,29 @@ async def _all(paths: list[Path]) -> list[dict[str, Any]]:
 
 async def _one(path: Path) -> dict[str, Any]:
     async with opened_file_state(path) as (integration, state):
-        runs = await state.runs.list(integration.name, limit=1)
+        runs = await state.runs.list(integration.name, limit=MOST_RUNS)
         streams = [await stream_status(integration, stream, state) for stream in integration.streams]
-        last = _run_data(runs[0]) if runs else None
-        return {"integration": integration.name, "file": str(path), "last_run": last, "streams": streams}
+        return {
+            "integration": integration.name,
+            "file": str(path),
+            "last_run": _run_data(runs[0]) if runs else None,
+            "freshness": _freshness(integration, runs, datetime.now(UTC)),
+            "streams": streams,
+        }
+
+
+def _freshness(integration: Integration, runs: list[RunRecord], now: datetime) -> dict[str, Any]:
+    """How old the data is beside what is allowed, in seconds, and when it is due again."""
+    fresh_at = next((run.finished for run in runs if run.status == "done" and run.finished), None)
+    age, target = None if fresh_at is None else (now - fresh_at).total_seconds(), integration.target(now)
+    schedule = integration.schedule
+    return {
+        "age": age,
+        "target": target,
+        "stale": target is not None and (age is None or age > target),
+        "schedule": None if schedule is None else str(schedule),
+        "next": None if schedule is None or schedule.realtime else schedule.after(now),
+    }
 
 
 def _run_data(run: RunRecord) -> dict[str, Any]:
@@ -83,12 +105,8 @@ def status_of(known: StreamState) -> str:
 def _lines(one: dict[str, Any], now: datetime, brush: Paint) -> list[str]:
     if "busy" in one:
         return [f"{brush.bold(one['integration'])}  {printable(one['busy'])}  {brush.dim(one['file'])}"]
-    last = one["last_run"]
-    if last is None:
-        ran = "never run"
-    else:
-        ran = f"last run {last['status']}, started {span((now - last['started']).total_seconds())} ago"
-    lines = [f"{brush.bold(one['integration'])}  {ran}  {brush.dim(one['file'])}"]
+    lines = [f"{brush.bold(one['integration'])}  {_ran(one['last_run'], now, brush)}  {brush.dim(one['file'])}"]
+    lines += [f"  {line}" for line in _fresh(one["freshness"], now, brush)]
     rows = [["stream", "status", "data up to", "last sync", "written", "rejects"]]
     for stream in one["streams"]:
         synced = stream["last_sync_at"]
@@ -114,3 +132,22 @@ def _lines(one: dict[str, Any], now: datetime, brush: Paint) -> list[str]:
             look = f"{own_name()} outbox list {shlex.quote(str(one['file']))}"
             lines.append(f"  {stream['stream']}: {stream['in_doubt']:,} in doubt; {look}")
     return lines
+
+
+def _ran(last: dict[str, Any] | None, now: datetime, brush: Paint) -> str:
+    if last is None:
+        return brush.dim("never run")
+    status = getattr(brush, TONES.get(last["status"], "warn"))(last["status"])
+    return f"last run {status}, started {span((now - last['started']).total_seconds())} ago"
+
+
+def _fresh(fresh: dict[str, Any], now: datetime, brush: Paint) -> list[str]:
+    """`fresh: 4 min old of 38 min allowed · every 15 minutes, next in 11 min`."""
+    age, target, parts = fresh["age"], fresh["target"], []
+    if age is not None:
+        word = brush.bad("stale") if fresh["stale"] else brush.good("fresh") if target is not None else "data"
+        parts.append(f"{word}: {span(age)} old" + (f" of {span(target)} allowed" if target is not None else ""))
+    if fresh["schedule"] is not None:
+        due = f", next in {span((fresh['next'] - now).total_seconds())}" if fresh["next"] else ""
+        parts.append(brush.dim(f"{fresh['schedule']}{due}"))
+    return [" · ".join(parts)] if parts else []
