@@ -32,6 +32,7 @@ VERBS = (
     Verb("test", BUILD, "recorded answers played again, offline, and compared with what is expected"),
     Verb("rehearse", BUILD, "prove it against a simulator of its API, with faults; asks nobody, touches no data"),
     Verb("doc", BUILD, "the integration's document: what an operator has to know, with a diagram"),
+    Verb("export", BUILD, "the integration as a small Python package, to own and to change"),
     Verb("schema", BUILD, "the JSON Schema of integration files, for editors"),
     Verb("login", OPERATE, "log in to the API in a browser, once; the token is kept encrypted"),
     Verb("run", OPERATE, "sync: from where the last run ended to what is there now"),

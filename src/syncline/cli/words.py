@@ -64,6 +64,7 @@ def _new(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dir", metavar="FOLDER", help="where to put it (default: a folder named like the integration)"
     )
+    parser.add_argument("--code", action="store_true", help="a Python package instead of a file (see syncline export)")
     parser.add_argument("--force", action="store_true", help="put files that are there aside as NAME~")
 
 
@@ -217,6 +218,12 @@ def _test(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pages", type=_count, default=2, metavar="N", help="pages a stream (default: 2)")
 
 
+def _export(parser: argparse.ArgumentParser) -> None:
+    _file(parser)
+    parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where to put the package")
+    parser.add_argument("--force", action="store_true", help="put files that are there aside as NAME~")
+
+
 def _doc(parser: argparse.ArgumentParser) -> None:
     _file(parser)
     parser.add_argument("-o", "--output", metavar="PATH", help="write it to this file instead of stdout")
@@ -331,6 +338,7 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "plan": _plan,
     "probe": _probe,
     "test": _test,
+    "export": _export,
     "doc": _doc,
     "rehearse": _rehearse,
     "schema": _schema,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def _other_files(path: Path) -> str | None:
 
 def _load_python(path: Path) -> Integration:
     try:
-        namespace = runpy.run_path(str(path))
+        namespace = _run_module(path) if (path.parent / "__init__.py").is_file() else runpy.run_path(str(path))
     except FileNotFoundError:
         raise SpecError(f"there is no file {str(path)!r}", hint=_other_files(path)) from None
     except ValidationError as error:
@@ -110,6 +111,28 @@ def _load_python(path: Path) -> Integration:
             hint="write: integration = Integration(name=…, source=…, streams=[…], destination=…)",
         )
     return check_value(next(iter(found.values())))
+
+
+def _run_module(path: Path) -> dict[str, Any]:
+    """A file of a package, run as the module it is, so that it can import its neighbours. Leaves no modules behind."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    root = path.resolve().parent
+    names = [path.stem]
+    while (root / "__init__.py").is_file():
+        names.insert(0, root.name)
+        root = root.parent
+    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == names[0]}
+    for name in before:
+        del sys.modules[name]
+    sys.path.insert(0, str(root))
+    try:
+        return runpy.run_module(".".join(names))
+    finally:
+        sys.path.remove(str(root))
+        for name in [name for name in sys.modules if name.partition(".")[0] == names[0]]:
+            del sys.modules[name]
+        sys.modules.update(before)
 
 
 class _FieldNames:

@@ -13,6 +13,7 @@ from syncline.cli.paint import paint
 from syncline.cli.wizard.asking import Wizard, need_a_terminal
 from syncline.cli.wizard.closing import closing, next_steps
 from syncline.errors import UsageError
+from syncline.generate.code import package_files
 from syncline.generate.project import (
     Draft,
     answers_in,
@@ -42,12 +43,15 @@ def main(arguments: argparse.Namespace) -> int:
     draft = compose(api, answers)
     folder = Path(arguments.dir or draft.integration.name)
     recordings = asyncio.run(samples(draft.integration, draft.entities))
-    files = project_files(draft.integration, draft.text, recordings)
+    if arguments.code:
+        files = package_files(draft.integration, {one.stream: one for one in recordings})
+    else:
+        files = project_files(draft.integration, draft.text, recordings)
     kept = write_files(folder, files, force=arguments.force)
     if arguments.json:
         sys.stdout.write(as_json(_data(draft, folder, files, kept)))
         return 0
-    print("\n".join(closing(draft, folder, len(recordings), paint(sys.stdout))))
+    print("\n".join(closing(draft, folder, next_steps(draft.integration, folder, files), paint(sys.stdout))))
     if kept:
         print(f"\n  kept: {', '.join(kept)}")
     return 0
@@ -72,7 +76,6 @@ def _listed(value: Any) -> list[str]:
 
 def _data(draft: Draft, folder: Path, files: dict[str, bytes], kept: list[str]) -> dict[str, Any]:
     integration = draft.integration
-    recorded = sum(1 for name in files if name.startswith("recordings/"))
     return {
         "integration": integration.name,
         "folder": str(folder),
@@ -81,5 +84,5 @@ def _data(draft: Draft, folder: Path, files: dict[str, bytes], kept: list[str]) 
         "streams": [stream.name for stream in integration.streams],
         "unknown": draft.unknown,
         "left_out": draft.left_out,
-        "next": [command for command, _ in next_steps(integration, folder, recorded)],
+        "next": [command for command, _ in next_steps(integration, folder, files)],
     }

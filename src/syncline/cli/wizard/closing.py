@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import textwrap
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from syncline.cli.door import redacted_text
@@ -19,7 +20,7 @@ WIDTH = 78
 MOST_UNKNOWN = 6
 
 
-def closing(draft: Draft, folder: Path, recorded: int, brush: Paint) -> list[str]:
+def closing(draft: Draft, folder: Path, steps: Sequence[tuple[str, str]], brush: Paint) -> list[str]:
     """The summary and the next steps, at most eighty columns wide."""
     integration = draft.integration
     lines = ["", f"{brush.good('✓')} {brush.bold(integration.name)} is written to {folder}", ""]
@@ -38,26 +39,29 @@ def closing(draft: Draft, folder: Path, recorded: int, brush: Paint) -> list[str
         names = f"Not taken: {', '.join(draft.left_out[:30])}"
         lines += ["", *(f"  {brush.dim(printable(line))}" for line in textwrap.wrap(names, WIDTH - 4))]
     lines += ["", f"  {brush.bold('Next')}"]
-    for number, (command, why) in enumerate(next_steps(integration, folder, recorded), 1):
+    for number, (command, why) in enumerate(steps, 1):
         lines.append(f"  {brush.name(str(number))} {command:<46} {brush.dim(why)}".rstrip())
     return lines
 
 
-def next_steps(integration: Integration, folder: Path, recorded: int) -> list[tuple[str, str]]:
+def next_steps(integration: Integration, folder: Path, files: Iterable[str]) -> list[tuple[str, str]]:
     """Commands in their order, each with what it is for."""
-    file = f"{integration.name}.yaml"
+    written = list(files)
+    file = next(path for path in written if path.endswith((f"{integration.name}.yaml", "/integration.py")))
     steps = [] if folder.resolve() == Path.cwd().resolve() else [(f"cd {shlex.quote(str(folder))}", "")]
     if variables(integration):
         steps.append(("cp .env.example .env", "fill in the credentials"))
     steps += [(f"syncline preview {file}", "source beside mapped record")]
-    if recorded:
+    if file.endswith(".py"):
+        steps.append(("pytest", "offline, over made-up answers"))
+    elif any(path.startswith("recordings/") for path in written):
         steps.append((f"syncline test {file}", "offline, over made-up answers"))
     return [
         *steps,
         (f"syncline plan {file}", "what a run would change"),
         (f"syncline run {file} --limit 100", "a small first run"),
         (f"syncline rehearse {file}", "faults, before they happen"),
-        ("syncline serve .", "on its schedule"),
+        *([] if file.endswith(".py") else [("syncline serve .", "on its schedule")]),
     ]
 
 
