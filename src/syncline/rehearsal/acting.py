@@ -22,7 +22,6 @@ from syncline.rehearsal.oracle import Moment, Oracle
 from syncline.rehearsal.simulator import Simulator, World
 from syncline.rehearsal.simulator.faults import Fault
 from syncline.rehearsal.simulator.quota import highest_rates
-from syncline.rehearsal.simulator.tokens import TokenDoor
 from syncline.rehearsal.staging import MemoryStore, Staged
 from syncline.sources import HttpSource
 from syncline.spec import Integration
@@ -180,7 +179,7 @@ class _Playing:
         report, simulator = self.report, self.simulator
         report.seen, report.struck, report.requests = simulator.seen, simulator.struck, simulator.requests
         report.seconds, report.simulated_seconds = seconds, self.clock.elapsed
-        report.tokens = simulator.door.issued if isinstance(simulator.door, TokenDoor) else 0
+        report.tokens = simulator.door.issued + simulator.other_door.issued
         source = self.integration.source
         assert isinstance(source, HttpSource)
         report.limits = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import aiohttp
 
 from syncline.errors import RequestError
@@ -50,10 +52,11 @@ def simulated_network(simulator: Simulator, connection: Connection, clock: Clock
 
 
 def call_of(request: Request) -> Call:
+    headers = {"Host": urlsplit(request.url).netloc, **headers_of(request)}
     return Call(
         method=request.method,
         url=request.target,
-        headers=Response.headers_of(headers_of(request)),
+        headers=Response.headers_of(headers),
         body=request.content or b"",
     )
 

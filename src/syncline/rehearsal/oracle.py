@@ -300,9 +300,7 @@ def _same(found: Any, value: Any) -> bool:
     if isinstance(value, date):
         return str(found)[:10] == value.isoformat()
     if isinstance(value, list | dict | tuple):
-        return bool(
-            _exact(json.loads(found, parse_float=Decimal) if isinstance(found, str) else found) == _exact(value)
-        )
+        return _as_json(found, value) if isinstance(found, str) else bool(_exact(found) == _exact(value))
     if isinstance(value, bytes):
         return bool(found == value)
     return bool(_plain(found) == value)

@@ -17,6 +17,7 @@ from syncline.engine import resolved
 from syncline.http import Connection
 from syncline.http.tokens.kept import Kept
 from syncline.model import Part, Reference, Secret, Token, reveal
+from syncline.rehearsal.materials import made_key, materials_in
 from syncline.rehearsal.simulator.blueprint import Blueprint
 from syncline.rehearsal.simulator.tokens import TokenDoor
 from syncline.secrets import references
@@ -50,11 +51,13 @@ def staged(integration: Integration, seed: int, folder: Path, blueprints: dict[s
     plain = integration.model_copy(update=changes)
     environment: dict[str, str] = {}
     names: dict[str, str] = {}
+    materials = dict(materials_in(plain))
     for path, reference in references(plain):
         for name in reference.names():
             variable = names.setdefault(name, _variable(name))
             if variable not in environment or ADDRESS.search(path):
-                environment[variable] = _made_up(variable, path, reference.text, seed)
+                made = _made_up(variable, path, reference.text, seed)
+                environment[variable] = made_key(materials[path], made) if path in materials else made
     return Staged(
         integration=_renamed(plain, names),
         environment=environment,
@@ -95,7 +98,11 @@ def _moved(value: Any, addresses: Mapping[str, str]) -> Any:
         moves = {
             name: moved(text, addresses) for name, text in fields.items() if type(text) is str and ADDRESS.search(name)
         }
-        parts = {name: _moved(part, addresses) for name, part in fields.items() if isinstance(part, Part | tuple)}
+        parts = {
+            name: moved_part
+            for name, part in fields.items()
+            if isinstance(part, Part | tuple) and (moved_part := _moved(part, addresses)) != part
+        }
         return value.model_copy(update={**parts, **moves})
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         return tuple(_moved(inner, addresses) for inner in value)
@@ -120,7 +127,7 @@ def _made_up(variable: str, path: str, text: str, seed: int) -> str:
     if ADDRESS.search(path):
         host = f"{variable.lower().replace('_', '-')}.test"
         return host if f"://${{{variable}" in text.replace("env:", "") else f"https://{host}"
-    digest = hashlib.blake2b(f"{seed}:{variable}".encode(), digest_size=9).hexdigest()
+    digest = hashlib.blake2b(f"{seed}:{variable}".encode(), digest_size=16).hexdigest()
     return f"rehearsed-{variable.lower()}-{digest}"
 
 
@@ -137,8 +144,9 @@ def _replaced(value: Any, names: dict[str, str]) -> Any:
             text = text.replace(f"${{{name}}}", f"${{{variable}}}")
         return Reference(text)
     if isinstance(value, Part):
-        fields = type(value).model_fields
-        return value.model_copy(update={name: _replaced(getattr(value, name), names) for name in fields})
+        old = {name: getattr(value, name) for name in type(value).model_fields}
+        new = {name: _replaced(inner, names) for name, inner in old.items()}
+        return value.model_copy(update={name: inner for name, inner in new.items() if inner != old[name]})
     if isinstance(value, dict):
         return {key: _replaced(inner, names) for key, inner in value.items()}
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):

@@ -9,6 +9,7 @@ import base64
 import hmac
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 from syncline.auth import Auth
@@ -17,11 +18,17 @@ from syncline.rehearsal.simulator.wire import Answer, Call, refused
 
 
 class Door:
-    """Lets everybody in. Times are wall time."""
+    """Lets everybody in. Times are wall time. `issued` counts the tokens that were given out."""
 
-    def serve(self, call: Call, now: datetime) -> Answer | None:
-        """The answer to a call at one of the door's own addresses, such as a token endpoint; None for any other call."""
-        return None
+    issued = 0
+
+    def owns(self, call: Call) -> bool:
+        """Whether the call is for one of the door's own addresses, such as a token endpoint."""
+        return False
+
+    def serve(self, call: Call, now: datetime) -> Answer:
+        """The answer to a call at an address of its own."""
+        raise NotImplementedError
 
     def check(self, call: Call, now: datetime) -> Answer | None:
         """Why a call is not let in, or None."""
@@ -39,7 +46,6 @@ class Fixed(Door):
 
     def __init__(self, shown: Callable[[Call], str | None], wanted: str, challenge: str) -> None:
         self._shown, self._wanted, self._challenge = shown, wanted, challenge
-        self._closed = 0
 
     def check(self, call: Call, now: datetime) -> Answer | None:
         shown = self._shown(call) or ""
@@ -55,11 +61,18 @@ class All(Door):
     def __init__(self, doors: list[Door]) -> None:
         self.doors = doors
 
-    def serve(self, call: Call, now: datetime) -> Answer | None:
-        return next((answer for door in self.doors if (answer := door.serve(call, now)) is not None), None)
+    def owns(self, call: Call) -> bool:
+        return any(door.owns(call) for door in self.doors)
+
+    def serve(self, call: Call, now: datetime) -> Answer:
+        return next(door for door in self.doors if door.owns(call)).serve(call, now)
 
     def check(self, call: Call, now: datetime) -> Answer | None:
         return next((answer for door in self.doors if (answer := door.check(call, now)) is not None), None)
+
+    @property
+    def issued(self) -> int:  # type: ignore[override]
+        return sum(door.issued for door in self.doors)
 
     def expire(self) -> None:
         for door in self.doors:
@@ -108,22 +121,45 @@ def _combined(auth: Any, seed: int) -> Door:
     return All([door_of(each, seed) for each in auth.auths])
 
 
-def _oauth2(auth: Any, seed: int) -> Door:
-    from syncline.rehearsal.simulator.tokens import TokenDoor  # late: one door needs the other's words
+_HOMES = {
+    "aws_sigv4": ("signatures", "SigV4Door"),
+    "digest": ("signatures", "DigestDoor"),
+    "hmac": ("signatures", "HmacDoor"),
+    "jwt": ("signatures", "JwtDoor"),
+    "oauth1": ("signatures", "OAuth1Door"),
+    "oauth2": ("tokens", "TokenDoor"),
+}
+"""Doors that are imported when there is one."""
 
-    return TokenDoor(auth, seed)
+
+def _session(auth: Any, seed: int) -> Door:
+    from syncline.rehearsal.simulator.sessions import SessionDoor  # late: most files have none
+
+    return SessionDoor(auth, seed, reveal(auth.url), door_of(auth.login_auth, seed))
+
+
+def _rotate(auth: Any, seed: int) -> Door:
+    from syncline.rehearsal.simulator.sessions import AnyOf  # late: as above
+
+    return AnyOf([door_of(each, seed) for each in auth.auths])
 
 
 _DOORS: dict[str, Callable[[Any, int], Door]] = {
     "api_key": _api_key,
-    "bearer": _bearer,
     "basic": _basic,
+    "bearer": _bearer,
     "combined": _combined,
-    "oauth2": _oauth2,
+    "mtls": lambda auth, seed: Door(),
+    "rotate": _rotate,
+    "session": _session,
 }
 
 
 def door_of(auth: Auth | None, seed: int) -> Door:
-    """The door for a resolved auth. Kinds that are not known here let everybody in."""
-    make = None if auth is None else _DOORS.get(kind_of(type(auth)))
-    return Door() if make is None else make(auth, seed)
+    """The door for a resolved auth (`Auth.at` its API). Kinds that are not known here let everybody in."""
+    kind = None if auth is None else kind_of(type(auth))
+    if kind in _HOMES:
+        home, name = _HOMES[kind]
+        make: Callable[[Any, int], Door] = getattr(import_module(f"{__package__}.{home}"), name)
+        return make(auth, seed)
+    return _DOORS[kind](auth, seed) if kind in _DOORS else Door()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 
 from syncline.destinations import RestApi
 from syncline.http import Connection
+from syncline.model import reveal
 from syncline.rehearsal.simulator.doors import Door, door_of
 from syncline.rehearsal.simulator.faults import Fault
 from syncline.rehearsal.simulator.paging import Part, Unreadable, locate, phrase
@@ -40,11 +42,11 @@ class Simulator:
         source = integration.source
         assert isinstance(source, HttpSource)
         self.integration, self.world, self.faults = integration, world, tuple(faults)
-        self.door = door_of(source.auth, world.seed)
+        self.door = _door(source, world.seed)
         self.quota = Quota(source.rate_limit, WAYS[world.seed % len(WAYS)])
         destination = integration.destination
         self.recipient = Recipient(destination, list(integration.streams)) if isinstance(destination, RestApi) else None
-        self.other_door = door_of(destination.auth, world.seed) if isinstance(destination, Connection) else Door()
+        self.other_door = _door(destination, world.seed) if isinstance(destination, Connection) else Door()
         self.other_quota = Quota(
             destination.rate_limit if isinstance(destination, Connection) else Limits(), self.quota.way
         )
@@ -76,12 +78,11 @@ class Simulator:
         """The answer, as it goes on its way."""
         self.requests += 1
         server_time = now + timedelta(seconds=self.skew)
-        token = self.door.serve(call, server_time) or self.other_door.serve(call, server_time)
-        if token is not None:
-            answer, fault = self._struck("tokens", call, token, now)
-            return self._told("token", call, answer, now, fault)
+        door = next((door for door in (self.door, self.other_door) if door.owns(call)), None)
+        if door is not None:
+            return self._simple("token", "tokens", call, now, partial(door.serve, call, server_time))
         if self.recipient is not None and self.recipient.concerns(call):
-            return self._write(self.recipient, call, now)
+            return self._simple("write", "writes", call, now, partial(self._write, self.recipient, call, now))
         self.times.append((now - self._began).total_seconds())
         for route in self._routes:
             named = route.fits(call)
@@ -90,18 +91,21 @@ class Simulator:
         return self._told("other", call, refused(404, "not_found", f"there is nothing at {call.path}"), now, None)
 
     def _write(self, recipient: Recipient, call: Call, now: datetime) -> Answer:
-        faults = self._due("writes")
+        wait = self.other_quota.take(now.timestamp())
+        if wait is not None:
+            return refused(429, "too_many_requests", "slow down", {"Retry-After": str(int(wait) + 1)})
+        barred = self.other_door.check(call, now + timedelta(seconds=self.skew))
+        return recipient.handle(call) if barred is None else barred
+
+    def _simple(self, kind: Kind, place: str, call: Call, now: datetime, serve: Callable[[], Answer]) -> Answer:
+        """A call that faults strike before or after it is served, and that is no page."""
+        faults = self._due(place)
         answer = next((found for fault in faults if (found := fault.instead(self, call, now)) is not None), None)
         if answer is None:
-            wait = self.other_quota.take(now.timestamp())
-            barred = self.other_door.check(call, now + timedelta(seconds=self.skew))
-            if wait is not None:
-                answer = refused(429, "too_many_requests", "slow down", {"Retry-After": str(int(wait) + 1)})
-            else:
-                answer = recipient.handle(call) if barred is None else barred
+            answer = serve()
             for fault in faults:
                 answer = fault.afterwards(answer)
-        return self._told("write", call, answer, now, faults[0] if faults else None)
+        return self._told(kind, call, answer, now, faults[0] if faults else None)
 
     def _stream(self, route: Route, named: dict[str, str], call: Call, now: datetime) -> Answer:
         stream, line = route.stream, line_of(route.stream, named)
@@ -171,13 +175,6 @@ class Simulator:
         count = self._counts[place]
         return [fault for fault in self.faults if fault.place == place and fault.strikes(count)]
 
-    def _struck(self, place: str, call: Call, answer: Answer, now: datetime) -> tuple[Answer, Fault | None]:
-        due = self._due(place)
-        for fault in due:
-            instead = fault.instead(self, call, now)
-            answer = fault.afterwards(answer) if instead is None else instead
-        return answer, due[0] if due else None
-
     def _told(
         self,
         kind: Kind,
@@ -220,3 +217,8 @@ class Simulator:
             struck = Struck(fault=fault.name, line=fault.line, at=at, request=self.requests, status=status)
             self.struck.append(struck)
             self._open.setdefault(call.path, []).append(struck)
+
+
+def _door(connection: Connection, seed: int) -> Door:
+    auth = connection.auth
+    return door_of(auth.at(reveal(connection.base_url)) if auth else None, seed)

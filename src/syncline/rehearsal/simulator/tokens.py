@@ -8,8 +8,10 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from syncline.auth import OAuth2
-from syncline.model import Secret, put_path, reveal
+from syncline.auth.assertion import Assertion
+from syncline.model import Secret, decode_json, put_path, reveal
 from syncline.rehearsal.simulator.doors import Door, unauthorised
+from syncline.rehearsal.simulator.signatures import jwt_fault, public_key
 from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
 
 LIFETIME = 3_600.0
@@ -36,27 +38,32 @@ class TokenDoor(Door):
         """The refresh token of whoever has logged in already."""
         return f"rehearsed-{seed}-refresh-0"
 
-    def serve(self, call: Call, now: datetime) -> Answer | None:
-        if call.url.partition("?")[0] not in self._addresses:
-            return None
+    def owns(self, call: Call) -> bool:
+        return call.url.partition("?")[0] in self._addresses
+
+    def serve(self, call: Call, now: datetime) -> Answer:
         given = call.json if "json" in call.headers.get("Content-Type", "") else call.form
         given = {self._plain(name): value for name, value in (given or {}).items()}
-        if not self._knows(call, given):
+        if not self._knows(call, given, now):
             return refused(401, "invalid_client", "the client's id or secret is wrong", {"WWW-Authenticate": "Basic"})
         grant = str(given.get("grant_type", ""))
         if grant == "refresh_token" and given.get("refresh_token") not in (self._refresh, self._before):
             return refused(400, "invalid_grant", "the refresh token was used already, or taken back")
+        if self._is_unproved(grant, given, now):
+            return refused(400, "invalid_grant", "the assertion or the token to exchange does not hold")
         if grant == "password" and not self._is_user(given):
             return refused(400, "invalid_grant", "the user name or the password is wrong")
         if not grant:
             return refused(400, "invalid_request", "grant_type is missing")
-        return self._give(now)
+        return self._give(now, str(given.get("refresh_token", self._refresh)))
 
     def _plain(self, name: str) -> str:
         names = {theirs: ours for ours, theirs in self.auth.param_names.items()}
         return names.get(name, name)
 
-    def _knows(self, call: Call, given: dict[str, Any]) -> bool:
+    def _knows(self, call: Call, given: dict[str, Any], now: datetime) -> bool:
+        if self.auth.client_assertion is not None:
+            return _signed(self.auth.client_assertion, given.get("client_assertion"), now)
         if self.auth.client_secret is None:
             return True
         wanted = (reveal(self.auth.client_id or ""), reveal(self.auth.client_secret))
@@ -66,11 +73,23 @@ class TokenDoor(Door):
             return wanted in ((unquote_plus(name), unquote_plus(secret)), (name, secret))
         return wanted == (given.get("client_id"), given.get("client_secret"))
 
+    def _is_unproved(self, grant: str, given: dict[str, Any], now: datetime) -> bool:
+        auth = self.auth
+        if grant.endswith(":jwt-bearer") and auth.grant == "jwt_bearer":
+            signer: Any = auth.assertion
+            if signer is None:
+                account = decode_json(reveal(auth.service_account or ""))
+                signer = Assertion(key=Secret(account["private_key"]))
+            return not _signed(signer, given.get("assertion"), now)
+        if grant.endswith(":token-exchange"):
+            return given.get("subject_token") != reveal(auth.subject_token or "")
+        return False
+
     def _is_user(self, given: dict[str, Any]) -> bool:
         wanted = (reveal(self.auth.username or ""), reveal(self.auth.password or Secret("")))
         return wanted == (given.get("username"), given.get("password"))
 
-    def _give(self, now: datetime) -> Answer:
+    def _give(self, now: datetime, spent: str) -> Answer:
         self._count += 1
         self.issued += 1
         access = f"{self._name}-access-{self._count}"
@@ -80,8 +99,8 @@ class TokenDoor(Door):
         beside = auth.token_path.rpartition(".")[0]
         document = put_path(document, auth.expires_path or _below(beside, "expires_in"), int(self.lifetime))
         if auth.grant in REFRESHED:
-            # the one before serves until the new one does: else a lost answer would lock everybody out
-            self._before, self._refresh = self._refresh, f"{self._name}-refresh-{self._count}"
+            # what was spent serves until the new one does: else a lost answer would lock everybody out
+            self._before, self._refresh = spent, f"{self._name}-refresh-{self._count}"
             document = put_path(document, auth.refresh_path or _below(beside, "refresh_token"), self._refresh)
         return answered(document, headers={"Cache-Control": "no-store"})
 
@@ -98,6 +117,10 @@ class TokenDoor(Door):
 
     def revoke(self) -> None:
         self._good.clear()
+
+
+def _signed(signer: Assertion, shown: Any, now: datetime) -> bool:
+    return jwt_fault(str(shown), signer.algorithm, public_key(reveal(signer.key)), now) is None
 
 
 def _below(place: str, name: str) -> str:
