@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from syncline.generate.inference.addresses import safe_address
 from syncline.generate.inference.api import Api, Entity
 from syncline.generate.inference.guess import Guess, unknown
 from syncline.generate.inference.known import Known
@@ -27,7 +28,7 @@ from syncline.generate.inference.rules.naming import (
 from syncline.generate.inference.rules.paging import find_pagination
 from syncline.generate.inference.rules.rates import find_rate
 from syncline.generate.inference.rules.records import find_records
-from syncline.generate.inference.rules.words import flat
+from syncline.generate.inference.rules.words import fixed, flat, plural
 from syncline.generate.inference.rules.worth import find_worth
 from syncline.generate.inference.schema import Schema, fields_of
 from syncline.pagination import Pagination
@@ -60,9 +61,9 @@ class _Context(msgspec.Struct, frozen=True):
 
 def infer(known: Known) -> Api:
     """Every guess that can be made from one source of knowledge."""
-    name = slug(known.title) if known.title else host_name(urlsplit(known.base_url or "").hostname)
+    base = safe_address(known.base_url)
+    name = slug(known.title) if known.title else host_name(urlsplit(base or "").hostname)
     reading = [operation for operation in known.operations if operation.method == "GET"]
-    base = known.base_url
     return Api(
         name=name,
         title=known.title,
@@ -99,7 +100,7 @@ def entities_of(operations: Sequence[Operation], prose: str = "") -> tuple[Entit
     lists: list[_List] = []
     for operation in operations:
         records, record = find_records(operation)
-        if records.known:
+        if records.known or _may_list(operation, alone=len(operations) == 1):
             own = Names.of(operation.path, records.value or ".", items.get(_plain(operation.path), ()), addressed)
             key = find_key(record, own)
             lists.append(_List(operation, records, record, key))
@@ -129,6 +130,13 @@ def _entity(name: str, one: _List, streams: dict[str, tuple[str, Guess[tuple[str
         worth=find_worth(operation, record, key, asks, bool(missing)),
         fields=() if record is None else fields_of(record),
     )
+
+
+def _may_list(operation: Operation, *, alone: bool) -> bool:
+    """Whether an answer that nobody describes may well be a list: it is named like several, or all that there is."""
+    steps = fixed(operation.path)
+    ends_open = operation.path.rstrip("/").endswith("}")
+    return operation.answer is None and not ends_open and bool(steps) and (alone or plural(steps[-1].lower()))
 
 
 def _item_keys(operations: Sequence[Operation]) -> dict[str, tuple[str, ...]]:

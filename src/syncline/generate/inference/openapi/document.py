@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
+from syncline.generate.inference.addresses import safe_address
 from syncline.generate.inference.known import Known
 from syncline.generate.inference.openapi.references import References
 from syncline.generate.inference.openapi.schemas import Schemas
@@ -65,17 +66,19 @@ class _Document:
 
     def _base_url(self) -> str | None:
         if self.old:
-            host = str(self.data.get("host") or urlsplit(self.address or "").netloc)
+            host = str(self.data.get("host") or "") or _host_of(self.address)
             schemes = [str(scheme) for scheme in _list(self.data.get("schemes"))]
             scheme = "https" if "https" in schemes or not schemes else schemes[0]
-            return f"{scheme}://{host}{str(self.data.get('basePath') or '').rstrip('/')}" if host else None
+            return (
+                safe_address(f"{scheme}://{host}{str(self.data.get('basePath') or '').rstrip('/')}") if host else None
+            )
         for server in _list(self.data.get("servers")):
             text = str(_object(server).get("url") or "")
             for name, variable in _object(_object(server).get("variables")).items():
                 text = text.replace("{" + str(name) + "}", str(_object(variable).get("default") or ""))
-            address = urljoin(self.address, text) if self.address else text
-            if address.startswith(("https://", "http://")):
-                return address.rstrip("/")
+            address = safe_address(text, self.address)
+            if address is not None:
+                return address.partition("?")[0].partition("#")[0].rstrip("/")
         return None
 
     def _operations(self) -> Iterator[Operation]:
@@ -190,6 +193,10 @@ class _Document:
             value = self.references.follow(one).get("value")
             if value is not None:
                 yield value
+
+
+def _host_of(address: str | None) -> str:
+    return urlsplit(str(address)).netloc if safe_address(address) else ""
 
 
 def _media_types(content: Any) -> list[dict[str, Any]]:

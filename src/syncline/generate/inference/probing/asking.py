@@ -81,7 +81,8 @@ class Asker:
         self.sent += 1
         request = self._client.request("POST", path, json=json, headers={"Accept": "application/json"}, repeatable=True)
         response = await self._client.look(request)
-        return Look(response, _document(response), {})
+        self.looks.append(Look(response, _document(response), {}))
+        return self.looks[-1]
 
 
 def _document(response: Response) -> Any:

@@ -16,6 +16,7 @@ from syncline.auth.auth import Auth
 from syncline.engine import resolved
 from syncline.generate.inference.api import Api, Entity
 from syncline.generate.inference.combining import combine
+from syncline.generate.inference.graphql import INTROSPECTION, is_introspection, read_graphql
 from syncline.generate.inference.guess import Guess, unknown
 from syncline.generate.inference.infer import entities_of
 from syncline.generate.inference.openapi import is_openapi
@@ -23,7 +24,7 @@ from syncline.generate.inference.probing.access import auth_of_refusal, limits_o
 from syncline.generate.inference.probing.asking import Asker, Look, operation_of, query_of
 from syncline.generate.inference.probing.changes import find_incremental
 from syncline.generate.inference.probing.pages import Pages
-from syncline.generate.inference.reading import read
+from syncline.generate.inference.reading import read_data
 from syncline.generate.inference.rules.markers import markers, of_role
 from syncline.generate.inference.rules.naming import host_name, variable_prefix
 from syncline.http import Send, status_error
@@ -79,6 +80,8 @@ async def probe(
     ).model_copy(update={"auth": ready.auth, "headers": ready.headers, "params": ready.params})
     async with source.connect(clock=clock, transport=transport) as client:
         looking = _Probe(Asker(client, most), base, given, clock)
+        if path.rstrip("/").lower().endswith("graphql"):
+            return await looking.introspect(path, known)
         found = await looking.look(path, params, known)
     if given.given and found.entities:
         bare = source.model_copy(update={"auth": None, "headers": {}, "params": {}})
@@ -120,7 +123,8 @@ class _Probe:
             return self._api(name, auth_of_refusal(first, variable_prefix(name)), ())
         entities: list[Entity] = []
         if first.ok and is_openapi(first.document):
-            known = read(first.response.body.decode("utf-8", "replace"), address=first.response.url)
+            described = read_data(first.document, first.response.url, address=first.response.url)
+            known = described if known is None else combine(known, described)
         entity = await self._entity(path, first, _told(known, path)) if first.ok else None
         if entity is not None:
             entities.append(entity)
@@ -137,6 +141,26 @@ class _Probe:
         elif not entities:
             self.notes.append(f"the answer of {path or '/'} is JSON, but no list of records")
         found = self._api(name, self._open(entities), tuple(entities))
+        return combine(known, found) if known is not None else found
+
+    async def introspect(self, path: str, known: Api | None) -> Api:
+        """A GraphQL endpoint, asked for its schema."""
+        look = await self.asker.post(path, {"query": INTROSPECTION})
+        assert look is not None
+        name = known.name if known else host_name(urlsplit(self.base).hostname)
+        if look.response.status in (401, 403) and not self.given.given:
+            return msgspec.structs.replace(
+                self._api(name, auth_of_refusal(look, variable_prefix(name)), ()), kind="graphql"
+            )
+        if not look.ok and look.response.status >= 300:
+            raise status_error(self.asker.request(path), look.response, now=self.clock.now())
+        if not look.ok or not is_introspection(look.document):
+            self.notes.append("the endpoint does not answer introspection queries: give its schema as a file")
+            return msgspec.structs.replace(self._api(name, self._open([]), ()), kind="graphql")
+        found = read_graphql(look.document, look.response.url, address=self.base + path)
+        limits = limits_of(self.asker.looks, self.clock.now())
+        auth = self._open(list(found.entities))
+        found = msgspec.structs.replace(found, name=name, auth=auth, rate_limit=limits)
         return combine(known, found) if known is not None else found
 
     async def _further(self, path: str, told: Entity | None) -> Entity | None:

@@ -61,7 +61,7 @@ def of_parameters(operations: Sequence[Operation], prefix: str) -> list[Guess[Au
     first: dict[tuple[str, str], Parameter] = {}
     for operation in operations:
         for parameter in operation.parameters:
-            if _is_credential(parameter):
+            if is_credential(parameter):
                 place = (parameter.where, parameter.name)
                 counted[place] += 1
                 first.setdefault(place, parameter)
@@ -112,7 +112,8 @@ def _short(text: str) -> str:
     return " ".join(text.split())[:90]
 
 
-def _is_credential(parameter: Parameter) -> bool:
+def is_credential(parameter: Parameter) -> bool:
+    """Whether a parameter is named and described like a credential."""
     plain = flat(parameter.name)
     if parameter.where == "header":
         return plain in _KEY_HEADERS or (plain in _IDENTITIES and parameter.required)
@@ -138,5 +139,5 @@ def _is_credential(parameter: Parameter) -> bool:
 def credential_names(operations: Iterable[Operation]) -> frozenset[str]:
     """Parameters that are credentials, and so nothing that a stream would have to say."""
     return frozenset(
-        parameter.name for operation in operations for parameter in operation.parameters if _is_credential(parameter)
+        parameter.name for operation in operations for parameter in operation.parameters if is_credential(parameter)
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import urljoin
 
 import msgspec
 from pydantic import ValidationError
 
 from syncline.auth import ApiKey, Basic, Bearer, Digest, OAuth2
 from syncline.auth.auth import Auth
+from syncline.generate.inference.addresses import safe_address
 from syncline.generate.inference.guess import Guess
 from syncline.generate.inference.known import Flow, Scheme
 from syncline.model import Reference
@@ -144,4 +144,4 @@ def _oauth(
 
 def _whole(address: str | None, base_url: str | None) -> str | None:
     """An address of a flow; one without a host starts at the server (OpenAPI 3.1, 4.6)."""
-    return urljoin(f"{base_url}/", address) if address and base_url else address
+    return safe_address(address, f"{base_url}/" if base_url else None)

@@ -34,6 +34,8 @@ def find_worth(
         return Guess(False, 0.65, ("no list gives the values that its path needs",))
     if named & ASIDE or (last and flat(last[0]) in ASIDE):
         return Guess(False, 0.6, (f"{last[0]!r} is about the API rather than its data",))
+    if operation.answer is None:
+        return Guess(True, 0.4, (f"{operation.path} is named like a list, though nobody describes its answer",))
     if key.known and key.value:
         return Guess(True, 0.85, (f"it is a list of records that are identified by {key.value[0]!r}",))
     return Guess(True, 0.5, ("it is a list of records, though what identifies one is not known",))
