@@ -1,7 +1,8 @@
 """How much of an allowed rate each limiter uses, and how often it is refused, in one go.
 
 50 and 500 requests a second, one and four processes, servers that count in fixed windows, sliding windows and token buckets.
-A full run (about ten minutes) writes docs/limits.md and its chart.
+A run (about ten minutes a round) puts what it measured in the place of the same programs' runs in measured.json, and writes
+docs/limits.md and its charts from there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -86,12 +88,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="50 a second for 5 seconds; writes no document")
     parser.add_argument("--seconds", type=int, default=12, help="requests sent: the rate times this")
-    parser.add_argument("--only", metavar="NAME", action="append", help="one program (repeatable); writes no document")
+    parser.add_argument("--only", metavar="NAME", action="append", help="one program (repeatable)")
+    parser.add_argument("--rounds", type=int, default=1, help="so many runs of each; medians are shown")
     parser.add_argument("--redis", metavar="URL", help="let Syncline's processes share the limit there as well")
     args = parser.parse_args()
     rates, seconds = ((50,), 5) if args.quick else (RATES, args.seconds)
     found = []
-    for rate in rates:
+    for _, rate in product(range(args.rounds), rates):  # a round runs everybody once: what else runs meets all alike
         for processes in PROCESSES:
             for kind in KINDS:
                 programs = list(PROGRAMS)
@@ -103,8 +106,9 @@ def main() -> int:
                     result = measure(program, kind, rate, processes, seconds=seconds, redis=args.redis)
                     found.append(result)
                     print(results.line(result), flush=True)
-    if not args.quick and not args.only:
-        results.write(HERE.parent.parent / "docs", found, seconds)
+    if not args.quick:
+        results.keep(found)
+        results.write(HERE.parent.parent / "docs")
     return 0
 
 
