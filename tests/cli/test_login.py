@@ -437,3 +437,23 @@ def test_the_page_that_documents_the_log_in_is_true(folder: Path) -> None:
     for word in ("--no-browser", "--port", "--timeout", "--keyring", "--status", "--forget"):
         assert word in shown
         assert word in (Path(__file__).parents[2] / "docs/how-to/login.md").read_text()
+
+
+@pytest.mark.parametrize("words", [(), ("--keyring",)])
+def test_s7_without_a_place_for_the_key_nobody_is_sent_to_log_in(folder: Path, words: tuple[str, ...]) -> None:
+    (folder / "file").write_text("")
+    config = {"XDG_CONFIG_HOME": str(folder / "file"), "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    done = subprocess.run(
+        command("login", "practice.yaml", "--no-browser", *words),
+        cwd=folder,
+        env=environment(**{**known(folder), **config}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert "openssl rand -base64 32" in done.stderr or "syncline[keyring]" in done.stderr
+    assert "Open this page" not in done.stdout
+    assert not (folder / ".syncline").exists(), "nothing was begun"

@@ -52,7 +52,7 @@ def find_keys(environment: Mapping[str, str]) -> list[Key]:
     try:
         text = path.read_text(encoding="ascii")
         mode = path.stat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, UnicodeDecodeError) as error:
         raise AuthError(f"the key file {path} cannot be read", evidence=str(error), hint=f"ls -l {path}") from None
@@ -88,7 +88,7 @@ def make_key(environment: Mapping[str, str], *, keyring: bool = False) -> Key:
         raise AuthError(
             f"no key to seal tokens with, and {path} cannot be written",
             evidence=str(error),
-            hint=f"set {VARIABLE}; {MAKE_ONE}",
+            hint=f'export {VARIABLE}="$(openssl rand -base64 32)", and keep it where later runs get it from',
         ) from None
     return find_keys({**environment, VARIABLE: ""})[0]
 
