@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 MASK = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1)
 DAY = 86_400_000
 RECENT = 1_700_000_000_000
 
@@ -33,7 +33,7 @@ def mixed(number: int) -> int:
 
 def spelled_moment(milliseconds: int) -> str:
     """RFC 3339 to the millisecond, UTC, of milliseconds since 1970."""
-    return (EPOCH + timedelta(milliseconds=milliseconds)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03}Z"
+    return (EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds") + "Z"
 
 
 def _past(h: int) -> int:

@@ -268,6 +268,12 @@ class World:
             found = {**above, parent.as_: read_path(parse_path(parent.key), record), **found}
         return found
 
+    def touched(self, name: str) -> Iterator[int]:
+        """Records that something happened to, also those that are gone, by number."""
+        for (stream, line), collection in self.collections.items():
+            if stream == name:
+                yield from (line * self.stride(name) + index for index in collection.versions)
+
     # What happens
 
     def insert(self, name: str, line: int, at: int, *, first: bool) -> int:
