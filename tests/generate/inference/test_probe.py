@@ -156,3 +156,31 @@ async def test_an_index_leads_to_lists() -> None:
     async with serving(index) as url:
         api = await probe(f"{url}/api/v2", rate="1000/s")
     assert [entity.path for entity in api.entities] == ["/orders"]
+
+
+async def test_an_address_of_a_document_leads_to_its_lists() -> None:
+    document = """
+        openapi: 3.0.3
+        info: {title: Shop, version: "1"}
+        servers: [{url: /api/v2}]
+        paths:
+          /orders:
+            get:
+              parameters: [{name: offset, in: query, schema: {type: integer}}]
+              responses:
+                "200": {content: {application/json: {schema: {type: array, items: {properties: {number: {type: string}}}}}}}
+          /refunds/{id}: {get: {}}
+        """
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/api/openapi.yaml":
+            return web.Response(text=document, content_type="application/yaml")
+        return await Shop(by_offset)(request)
+
+    async with serving(answer) as url:
+        api = await probe(f"{url}/api/openapi.yaml", rate="1000/s")
+    entity = api.entity("orders")
+    assert api.title == "Shop"
+    assert entity.records.value == "items"
+    assert any("a document says otherwise" in line for line in entity.records.evidence)
+    assert entity.primary_key.value == ("id",)

@@ -14,22 +14,23 @@ from pydantic import Field
 from syncline.auth import AuthField
 from syncline.auth.auth import Auth
 from syncline.engine import resolved
+from syncline.errors import UsageError
 from syncline.generate.inference.api import Api, Entity
 from syncline.generate.inference.combining import combine
 from syncline.generate.inference.graphql import INTROSPECTION, is_introspection, read_graphql
 from syncline.generate.inference.guess import Guess, unknown
 from syncline.generate.inference.infer import entities_of
-from syncline.generate.inference.openapi import is_openapi
 from syncline.generate.inference.probing.access import auth_of_refusal, limits_of
 from syncline.generate.inference.probing.asking import Asker, Look, operation_of, query_of
 from syncline.generate.inference.probing.changes import find_incremental
 from syncline.generate.inference.probing.pages import Pages
-from syncline.generate.inference.reading import read_data
+from syncline.generate.inference.reading import read
 from syncline.generate.inference.rules.markers import markers, of_role
 from syncline.generate.inference.rules.naming import host_name, variable_prefix
 from syncline.http import Send, status_error
 from syncline.http.origins import check_url
-from syncline.model import Clock, Part, SystemClock, Text, compile_path
+from syncline.http.snippets import is_markup
+from syncline.model import Clock, Part, SystemClock, Text, compile_path, origin_of
 from syncline.pagination.reading import whole_number
 from syncline.resilience import Retry
 from syncline.sources import Rest
@@ -113,6 +114,7 @@ class _Probe:
         self.asker, self.base, self.given, self.clock = asker, base, given, clock
         self.reached: tuple[str, dict[str, str]] = ("", {})
         self.notes: list[str] = []
+        self.elsewhere = False
 
     async def look(self, path: str, params: dict[str, str], known: Api | None) -> Api:
         first = await self.asker.get(path if path != "/" else "", params)
@@ -122,9 +124,10 @@ class _Probe:
         if status in (401, 403) and not self.given.given:
             return self._api(name, auth_of_refusal(first, variable_prefix(name)), ())
         entities: list[Entity] = []
-        if first.ok and is_openapi(first.document):
-            described = read_data(first.document, first.response.url, address=first.response.url)
+        described = _described(first)
+        if described is not None:
             known = described if known is None else combine(known, described)
+            self._move(known.base_url.value)
         entity = await self._entity(path, first, _told(known, path)) if first.ok else None
         if entity is not None:
             entities.append(entity)
@@ -133,15 +136,27 @@ class _Probe:
                 entity = await self._further(other, _told(known, other))
                 if entity is not None:
                     entities.append(entity)
-        if not first.ok and not entities:
+        if not first.ok and not entities and described is None:
             request = self.asker.request(path, params)
             if status >= 300:
                 raise status_error(request, first.response, now=self.clock.now())
             self.notes.append(f"{request.shown} answered something else than JSON")
-        elif not entities:
+        elif not entities and described is None:
             self.notes.append(f"the answer of {path or '/'} is JSON, but no list of records")
         found = self._api(name, self._open(entities), tuple(entities))
         return combine(known, found) if known is not None else found
+
+    def _move(self, base: str | None) -> None:
+        """Ask from now on where a document says that the API is, if that is the origin that was named (S1)."""
+        if base is None or base == self.base:
+            return
+        if origin_of(base) == origin_of(self.base):
+            self.base = base
+        else:
+            self.notes.append(
+                f"the document says that the API is at {base}, which was not asked: probe it by its own address"
+            )
+            self.elsewhere = True
 
     async def introspect(self, path: str, known: Api | None) -> Api:
         """A GraphQL endpoint, asked for its schema."""
@@ -164,14 +179,19 @@ class _Probe:
         return combine(known, found) if known is not None else found
 
     async def _further(self, path: str, told: Entity | None) -> Entity | None:
-        look = await self.asker.try_get(path, {name: str(value) for name, value in told.params.items()} if told else {})
+        if self.elsewhere:
+            return None
+        params = {name: str(value) for name, value in told.params.items()} if told else {}
+        look = await self.asker.try_get(self.base + path, params)
         return await self._entity(path, look, told) if look is not None else None
 
     def _api(self, name: str, auth: tuple[Guess[Auth], ...], entities: tuple[Entity, ...]) -> Api:
         self.notes.append(f"{self.asker.sent} requests were sent, all of them GET")
         return Api(
             name=name,
-            base_url=Guess(self.base, 0.9, (f"it answered, status {self.asker.looks[0].response.status}",)),
+            base_url=unknown("it was not asked")
+            if self.elsewhere
+            else Guess(self.base, 0.9, (f"it answered, status {self.asker.looks[0].response.status}",)),
             auth=auth,
             rate_limit=limits_of(self.asker.looks, self.clock.now()),
             entities=entities,
@@ -193,13 +213,14 @@ class _Probe:
         if not found:
             return None
         if not self.reached[0]:
-            self.reached = (path, look.params)
+            self.reached = (self.base + path, look.params)
         entity = found[0]
         records = entity.records.value or "."
         plain = records.removesuffix("[*].node")
         count = len(look.records(records))
         key = entity.primary_key.value[0] if entity.primary_key.value else None
-        pages = Pages(self.asker, path, look, operation, records=plain, key=key)
+        address = self.base + path
+        pages = Pages(self.asker, address, look, operation, records=plain, key=key)
         total = of_role(markers(operation.answer), "total")
         counted = None if total is None or not total.sure else whole_number(compile_path(total.path)(look.document))
         return msgspec.structs.replace(
@@ -208,9 +229,19 @@ class _Probe:
             params=dict(look.params),
             records=entity.records.seen(f"the live answer has {count} records there", at_least=0.95 if count else 0.6),
             pagination=await pages.find(told.pagination if told else None),
-            incremental=await find_incremental(self.asker, path, look, records=records, cursor=entity.cursor_field),
+            incremental=await find_incremental(self.asker, address, look, records=records, cursor=entity.cursor_field),
             total=counted,
         )
+
+
+def _described(look: Look) -> Api | None:
+    """What the answer says, where it is a document about an API rather than data."""
+    if not 200 <= look.response.status < 300 or is_markup(look.response):
+        return None
+    try:
+        return read(f"{look.response.body.decode('utf-8-sig')}\n", address=look.response.url)
+    except (UsageError, UnicodeDecodeError):
+        return None
 
 
 def _told(known: Api | None, path: str) -> Entity | None:
