@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -51,6 +52,24 @@ def page(text: str) -> str:
     return text
 
 
+def live_section(text: str, found: list[Verdict]) -> str:
+    """The page with these numbers of live servers."""
+    servers = sorted({verdict.place.partition("/")[0] for verdict in found})
+    listed = ", ".join(server for server in servers if not server.startswith("small"))
+    small = sum(server.startswith("small") for server in servers)
+    lines = [f"{len(servers)} servers: {listed}, and {small} small ones, one for each way to page.", "", *table(found)]
+    return replaced(text, "live", lines)
+
+
+async def measure_live() -> list[Verdict]:
+    """All live servers, started one after the other."""
+    # late: only who writes the page has to have them all
+    from tests.real.lives import SERVERS, VARIANTS, measure_server, measure_shop, measure_variant
+
+    found = [verdict for name in SERVERS for verdict in await measure_server(name)] + await measure_shop()
+    return found + [verdict for name in VARIANTS for verdict in await measure_variant(name)]
+
+
 def replaced(text: str, name: str, lines: list[str]) -> str:
     """The text with these lines between the marks of this name."""
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
@@ -59,4 +78,4 @@ def replaced(text: str, name: str, lines: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text()))
+    PAGE.write_text(live_section(page(PAGE.read_text()), asyncio.run(measure_live())))
