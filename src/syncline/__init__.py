@@ -7,7 +7,7 @@ from __future__ import annotations
 
 _HOMES = {
     "syncline.spec": ("Integration", "Stream", "dump", "json_schema", "load", "loads"),
-    "syncline.engine": ("Report", "arun", "plan", "preview", "retry_rejects", "run"),
+    "syncline.engine": ("Report", "arun", "arun_many", "plan", "preview", "retry_rejects", "run", "run_many"),
     "syncline.sources": ("GraphQL", "Incremental", "Parent", "Partitions", "Rest"),
     "syncline.destinations": ("File", "Sql", "Target"),
     "syncline.auth": ("ApiKey", "Basic", "Bearer", "Hmac", "Jwt", "OAuth2"),

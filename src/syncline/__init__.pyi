@@ -5,10 +5,12 @@ from syncline.destinations import File as File, Sql as Sql, Target as Target
 from syncline.engine import (
     Report as Report,
     arun as arun,
+    arun_many as arun_many,
     plan as plan,
     preview as preview,
     retry_rejects as retry_rejects,
     run as run,
+    run_many as run_many,
 )
 from syncline.errors import SynclineError as SynclineError
 from syncline.mapping import Mapping as Mapping, transform as transform

@@ -16,14 +16,14 @@ from syncline.engine import Conduct, Report
 from syncline.errors import SynclineError
 from syncline.spec import Integration
 
-_MARKS = {"done": "✓", "partial": "◐", "deferred": "◷", "interrupted": "■"}
+MARKS = {"done": "✓", "partial": "◐", "deferred": "◷", "interrupted": "■"}
 _COUNTS = ("read", "written", "unchanged", "rejected", "filtered")
 """What adds up; rows deleted are said in the last column, where there are any."""
 
 
 def summary(report: Report, brush: Paint) -> list[str]:
     """One table row a stream, whose counts add up, and one line of what passed between us and the API."""
-    mark = _MARKS.get(report.status, "✗")
+    mark = MARKS.get(report.status, "✗")
     colour = {"✓": brush.good, "✗": brush.bad}.get(mark, brush.warn)
     title = f"{colour(mark)} {brush.bold(report.integration)} {report.status} in {span(report.seconds)}"
     lines = [f"{title}  {brush.dim(f'run {report.run_id}')}", ""]

@@ -87,6 +87,10 @@ def _plan(parser: argparse.ArgumentParser) -> None:
 
 def _run(parser: argparse.ArgumentParser) -> None:
     _plan(parser)
+    parser.add_argument("others", nargs="*", metavar="FILE", help="more of them, or folders of them: run side by side")
+    parser.add_argument(
+        "--at-once", type=_count, default=8, metavar="N", help="of several, so many at the same time (default: 8)"
+    )
     parser.add_argument("--limit", type=_count, metavar="N", help="stop each stream after about N records")
     parser.add_argument(
         "--allow-deletes",

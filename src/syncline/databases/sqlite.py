@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +45,7 @@ class SqliteDatabase(Database):
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                _write_ahead(connection)
                 connection.execute(f"PRAGMA synchronous = {synchronous}")
                 connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages; a quarter of the CPU of 1000
                 connection.execute("PRAGMA cache_size = -16000")  # 16 MB, in KiB
@@ -130,6 +131,19 @@ class SqliteDatabase(Database):
     def function(self, name: str, arguments: int, function: Callable[..., Any]) -> None:
         """Make a pure Python function known to SQL."""
         self.connection.create_function(name, arguments, function, deterministic=True)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Keep a log of writes. A new file is refused at once, whatever the timeout, while somebody else does the same to it."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() >= until:
+                raise
+        time.sleep(0.002)
 
 
 def explain(problem: BaseException, path: Path | str, error: type[SynclineError] = StateError) -> SynclineError:

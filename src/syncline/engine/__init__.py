@@ -1,6 +1,7 @@
 """From a spec to a finished run: run, preview, plan, and dead letters tried again."""
 
 from syncline.engine.fetching import resolved
+from syncline.engine.many import arun_many, run_many
 from syncline.engine.opening import Stage, opened_file_state, opened_state
 from syncline.engine.preview import Plan, PreviewedRecord, StreamPlan, StreamPreview, plan, preview
 from syncline.engine.rejects import Retried, retry_rejects
@@ -19,6 +20,7 @@ __all__ = [
     "StreamPreview",
     "StreamReport",
     "arun",
+    "arun_many",
     "opened_file_state",
     "opened_state",
     "plan",
@@ -26,4 +28,5 @@ __all__ = [
     "resolved",
     "retry_rejects",
     "run",
+    "run_many",
 ]

@@ -16,6 +16,7 @@ from syncline.engine.fetching import resolved
 from syncline.engine.tokens import End, keeping
 from syncline.errors import PlanError, UsageError
 from syncline.http import Send, TokenStore
+from syncline.http.pools import Pools
 from syncline.model import Clock, reveal
 from syncline.model.names import did_you_mean
 from syncline.secrets import redactor
@@ -96,7 +97,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def opened(ready: Prepared, clock: Clock, stage: Stage | None = None) -> AsyncIterator[Opened]:
+async def opened(
+    ready: Prepared, clock: Clock, stage: Stage | None = None, pools: Pools | None = None
+) -> AsyncIterator[Opened]:
     """Open the destination, then the source; close both, whatever happens."""
 
     async def renew() -> bool:
@@ -104,25 +107,29 @@ async def opened(ready: Prepared, clock: Clock, stage: Stage | None = None) -> A
         if fresh.source == parts.integration.source and fresh.streams == parts.integration.streams:
             return False
         await source.aclose()
-        parts.reader = await source.enter_async_context(opened_reader(fresh, clock, stage, sink.state))
+        parts.reader = await source.enter_async_context(opened_reader(fresh, clock, stage, sink.state, pools))
         parts.integration = fresh
         return True
 
     async with opened_sink(ready.integration, clock, stage) as sink, AsyncExitStack() as source:
-        reader = await source.enter_async_context(opened_reader(ready.integration, clock, stage, sink.state))
+        reader = await source.enter_async_context(opened_reader(ready.integration, clock, stage, sink.state, pools))
         parts = Opened(integration=ready.integration, reader=reader, sink=sink, renew=renew)
         yield parts
 
 
 @asynccontextmanager
 async def opened_reader(
-    integration: Integration, clock: Clock, stage: Stage | None = None, state: StateStore | None = None
+    integration: Integration,
+    clock: Clock,
+    stage: Stage | None = None,
+    state: StateStore | None = None,
+    pools: Pools | None = None,
 ) -> AsyncIterator[Reader]:
-    """The source's reader; a circuit that stays open is left to the next process in `state`."""
+    """The source's reader; a circuit that stays open is left to the next process in `state`, connections come from `pools`."""
     source = integration.source
     assert isinstance(source, HttpSource)
     streams = {stream.name: stream for stream in integration.streams}
-    around = keeping(integration, clock) if stage is None else stage.keeping("source")
+    around = {**keeping(integration, clock), "pools": pools} if stage is None else stage.keeping("source")
     if state is not None:
         around = {"circuit": state.circuit(f"{integration.name} source"), **around}
     async with source.open(streams, clock=clock, **around) as reader:

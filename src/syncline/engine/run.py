@@ -22,6 +22,7 @@ from syncline.errors import (
     SynclineError,
     WriteError,
 )
+from syncline.http.pools import Pools
 from syncline.mapping import compile_mapping
 from syncline.model import Checkpoint, Clock, SystemClock
 from syncline.spec import Integration, Stream, key_columns
@@ -70,6 +71,7 @@ async def arun(
     listeners: Sequence[events.Listener] = (),
     stop: asyncio.Event | None = None,
     stage: Stage | None = None,
+    pools: Pools | None = None,
 ) -> Report:
     """Run an integration, or the one in a file, to its end.
 
@@ -77,7 +79,7 @@ async def arun(
     after about so many records, to go on from there in the next run. `allow_deletes` deletes what a complete pass did not list
     however much that is, and lets a first pass replace rows that somebody else put there. `environment` takes the place of the
     process's for secret references. Setting `stop` makes the run checkpoint and leave. `stage` takes the outside world's place in
-    rehearsals.
+    rehearsals; `pools` are connections shared with other runs.
 
     What fails in one stream is told in the report and does not stop the others, unless they would meet it too. Raises
     SpecError and PlanError for what makes a run impossible, AuthError for missing credentials, and LeaseError where another
@@ -93,7 +95,7 @@ async def arun(
         events.listening(tally, *listeners),
         events.within(run_id=report.run_id, integration=report.integration, stream=""),
     ):
-        async with opened(ready, clock, stage) as open_parts:
+        async with opened(ready, clock, stage, pools) as open_parts:
             this = _Run(open_parts, clock, report, tally=tally, stop=stop or asyncio.Event(), full=full, limit=limit)
             this.allow_deletes = allow_deletes
             await this.go(ready.streams)

@@ -18,6 +18,7 @@ from syncline.http.keeping import CircuitStore
 from syncline.http.layers import Retrying, Rules, layered, legible, observed, retried
 from syncline.http.limiting import Gate
 from syncline.http.origins import Origins
+from syncline.http.pools import Pools
 from syncline.http.proxies import ProxyText
 from syncline.http.send import Send
 from syncline.http.shared_keeper import open_keeper
@@ -84,18 +85,22 @@ class Connection(Part):
         tokens: TokenStore | None = None,
         on_secret: Callable[[Secret], None] = ignore,
         circuit: CircuitStore | None = None,
+        pools: Pools | None = None,
     ) -> AsyncIterator[Client]:
         """A client with its own pool, limiter, breaker and token. `transport` takes the network's place in tests.
 
         `tokens` is where the token outlives this process, `circuit` where an open circuit does; `on_secret` hears of each token
-        that is obtained; `chance` gives numbers from 0 to 1 for the jitter. Raises OriginError for a base_url that cannot be used.
+        that is obtained; `chance` gives numbers from 0 to 1 for the jitter. `pools` are connections shared with others. Raises
+        OriginError for a base_url that cannot be used.
         """
         clock = clock or SystemClock()
         base = reveal(self.base_url)
         origins = Origins(base, self.allow_hosts, self.send_credentials_to)
         async with AsyncExitStack() as stack:
             end = transport
-            if end is None:
+            if end is None and pools is not None:
+                end = await pools.transport(self._wire(base), clock)
+            elif end is None:
                 end = await stack.enter_async_context(open_transport(self._wire(base), clock))
             keeper = self._tokens(end, clock, chance, tokens, on_secret)
             if keeper is not None:

@@ -30,6 +30,10 @@ PATIENCE = 8.0
 def main(arguments: argparse.Namespace) -> int:
     # looking for rings among what stays to the end anyway would cost a tenth of the run's CPU
     gc.freeze()
+    if arguments.others or Path(arguments.file).is_dir():
+        from syncline.cli.several import run_several  # late: most runs are of one file
+
+        return run_several(arguments)
     report = asyncio.run(_run(arguments))
     if arguments.report:
         write_page(report, Path(arguments.report))
