@@ -15,6 +15,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
@@ -23,6 +24,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import results  # noqa: E402
 from counting import KINDS  # noqa: E402
+from report import machine  # noqa: E402
 from run import python_for  # noqa: E402
 
 RATES = (50, 500)
@@ -81,7 +83,9 @@ def measure(program: str, kind: str, rate: int, processes: int, *, seconds: int,
                 sender.communicate()
         with urllib.request.urlopen(f"{url}/report") as response:
             seen = json.load(response)
-    return results.Result(program, kind, rate, processes, results.share(seen["accepted"], rate), seen["refused"])
+    today = datetime.now(UTC).date().isoformat()
+    used = results.share(seen["accepted"], rate)
+    return results.Result(program, kind, rate, processes, used, seen["refused"], today, machine())
 
 
 def main() -> int:

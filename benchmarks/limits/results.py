@@ -14,8 +14,6 @@ from statistics import median
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
 
-from report import machine  # noqa: E402
-
 MEASURED = HERE / "measured.json"
 ORDER = ("syncline", "syncline Redis", "aiolimiter", "pyrate-limiter", "none")
 NAMES = {"none": "no limiter", "syncline": "syncline", "syncline Redis": "syncline, Redis"}
@@ -31,6 +29,8 @@ class Result:
     processes: int
     share: float
     refused: int
+    on: str
+    machine: str
 
     @property
     def name(self) -> str:
@@ -65,9 +65,24 @@ def middles(runs: list[Result]) -> list[Result]:
     for run in runs:
         groups.setdefault((run.program, run.kind, run.rate, run.processes), []).append(run)
     return [
-        Result(*of, median(run.share for run in same), round(median(run.refused for run in same)))
+        Result(
+            *of,
+            median(run.share for run in same),
+            round(median(run.refused for run in same)),
+            same[0].on,
+            same[0].machine,
+        )
         for of, same in groups.items()
     ]
+
+
+def measured(runs: list[Result]) -> str:
+    """When and where each was measured, as a list."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        names = places.setdefault((run.on, run.machine), [])
+        names += [] if run.name in names else [run.name]
+    return "\n".join(f"- {'; '.join(names)}: on {on}, {where}" for (on, where), names in places.items())
 
 
 def line(result: Result) -> str:
@@ -157,7 +172,8 @@ than one run, from the least to the most as well. Ten to fourteen seconds' worth
 the end. The first two seconds' worth is left out of the share, because a bucket is full at the start and connections are opened.
 
 **Read with care.** The peers' figures are one run each, of 2026-11-22, from a page written then; what else ran at the time is not
-known. Syncline's are three runs each, of 2026-11-26, beside other work: the load average was between 2.3 and 11 on two cores, so
+known. Syncline's are three runs each, of 2026-11-26, on another machine
+beside other work: the load average was between 2.3 and 11 on two cores, so
 the rows of Syncline and of the peers do not compare machine for machine. Syncline against fixed windows was not measured again.
 
 In real time the aim, 99 % and no 429, was not reached. At 50/s no request was refused in any of these runs, nor at 500/s from
@@ -188,7 +204,7 @@ again.
 
 ## Measured
 
-- {machine}
+{measured}
 - {versions}
 
 Repeat it with `.venv/bin/python benchmarks/limits/compare.py`. This page and its charts are written by
@@ -208,7 +224,7 @@ def write(docs: Path) -> None:
     versions = [
         " ".join(pair) for pair in re.findall(r"^(aiolimiter|pyrate-limiter|aiohttp)==(\S+)", pinned, re.MULTILINE)
     ]
-    page = PAGE.format(simulated=simulated(), table=table(runs), machine=machine(), versions=", ".join(versions))
+    page = PAGE.format(simulated=simulated(), table=table(runs), measured=measured(runs), versions=", ".join(versions))
     (docs / "limits.md").write_text(page)
 
 
