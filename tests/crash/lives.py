@@ -308,10 +308,14 @@ class Life:
 
 
 def is_complete(before: Raw | None, after: Raw | None) -> bool:
-    """Whether a run that was killed had committed the end of its pass: it held the stream, and left no place to go on."""
+    """Whether a run that was killed had committed the end of its pass: it held the stream, and left no place to go on.
+
+    What a run into another API finds out about the one before it is a commit too, which leaves the checkpoint as it was.
+    """
     if after is None or (before is not None and before["fence"] == after["fence"]):
         return False
-    return bool(after["commits"]) and "resume" not in json.loads(after["checkpoint"] or "{}")
+    moved = before is None or before["checkpoint"] != after["checkpoint"] or int(after["commits"]) > 1
+    return bool(after["commits"]) and moved and "resume" not in json.loads(after["checkpoint"] or "{}")
 
 
 def stations_of(place: str, mode: str) -> tuple[str, ...]:
