@@ -33,6 +33,12 @@ KILLS ?= 500
 EACH ?= 9
 ONLY ?=
 
+soak: .venv/.dev  ## serve 200 integrations for 30 minutes, faults on the way: MINUTES=30 INTEGRATIONS=200
+	@$(RUN) tests.soak --minutes $(MINUTES) --integrations $(INTEGRATIONS)
+
+MINUTES ?= 30
+INTEGRATIONS ?= 200
+
 bench: .venv/.dev  ## the same work for Syncline and its peers, each in an environment of its own
 	$(BIN)/python benchmarks/run.py
 

@@ -1,0 +1,1 @@
+"""A long time with many integrations: `make soak`."""
