@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from email.utils import format_datetime
 
 from syncline.model import Request, Response
+from syncline.rehearsal.simulator.quota import Count as Counter, FixedWindow, SlidingWindow, TokenBucket
 from tests.http.timeline import Timeline
 
 
@@ -16,51 +16,7 @@ def answer(
     return Response(status=status, headers=Response.headers_of(headers or {}), body=body, url=url)
 
 
-Counter = Callable[[float], float | None]
-"""Given the time: None, the request is accepted; or seconds until the next will be."""
-
-
-def fixed_window(amount: int, per: float, offset: float = 0.37) -> Counter:
-    state = {"window": -1, "used": 0}
-
-    def count(now: float) -> float | None:
-        window = int((now + offset) // per)
-        if window != state["window"]:
-            state["window"], state["used"] = window, 0
-        if state["used"] < amount:
-            state["used"] += 1
-            return None
-        return (window + 1) * per - offset - now
-
-    return count
-
-
-def sliding_window(amount: int, per: float) -> Counter:
-    log: deque[float] = deque()
-
-    def count(now: float) -> float | None:
-        while log and log[0] + per <= now:
-            log.popleft()
-        if len(log) < amount:
-            log.append(now)
-            return None
-        return log[0] + per - now
-
-    return count
-
-
-def token_bucket(amount: int, per: float) -> Counter:
-    state = {"tokens": float(amount), "at": 0.0}
-
-    def count(now: float) -> float | None:
-        state["tokens"] = min(amount, state["tokens"] + (now - state["at"]) * amount / per)
-        state["at"] = now
-        if state["tokens"] >= 1:
-            state["tokens"] -= 1
-            return None
-        return (1 - state["tokens"]) * per / amount
-
-    return count
+fixed_window, sliding_window, token_bucket = FixedWindow, SlidingWindow, TokenBucket
 
 
 class LimitedServer:

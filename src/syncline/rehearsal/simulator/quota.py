@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -14,72 +14,97 @@ from syncline.resilience import Limits
 Way = Literal["fixed window", "sliding window", "token bucket"]
 WAYS: tuple[Way, ...] = ("fixed window", "sliding window", "token bucket")
 
-Count = Callable[[float], float | None]
-"""Given the time: None, and the request is counted; or the seconds until the next will be accepted."""
+
+class Count(Protocol):
+    """One limit. Times are seconds on any clock; `amount` requests in any `per` of them."""
+
+    amount: int
+    per: float
+
+    def __call__(self, now: float) -> float | None:
+        """None, and the request is counted; or the seconds until the next will be accepted."""
+        ...
+
+    def left(self, now: float) -> tuple[int, float]:
+        """How many requests are left, and the seconds until there are more."""
+        ...
 
 
-def fixed_window(rate: Rate, offset: float = 0.37) -> Count:
+class FixedWindow:
     """So many within each window of the server's own clock, which nobody else knows; `offset` moves its edges."""
-    window, used = -1, 0
 
-    def count(now: float) -> float | None:
-        nonlocal window, used
-        current = int((now + offset) // rate.per)
-        if current != window:
-            window, used = current, 0
-        if used < rate.amount:
-            used += 1
+    def __init__(self, amount: int, per: float, offset: float = 0.37) -> None:
+        self.amount, self.per, self._offset = amount, per, offset
+        self._window, self._used = -1, 0
+
+    def __call__(self, now: float) -> float | None:
+        window = int((now + self._offset) // self.per)
+        if window != self._window:
+            self._window, self._used = window, 0
+        if self._used < self.amount:
+            self._used += 1
             return None
-        return (window + 1) * rate.per - offset - now
+        return self.left(now)[1]
 
-    return count
+    def left(self, now: float) -> tuple[int, float]:
+        return self.amount - self._used, (self._window + 1) * self.per - self._offset - now
 
 
-def sliding_window(rate: Rate) -> Count:
+class SlidingWindow:
     """So many within any span of that length."""
-    log: deque[float] = deque()
 
-    def count(now: float) -> float | None:
-        while log and log[0] + rate.per <= now:
-            log.popleft()
-        if len(log) < rate.amount:
-            log.append(now)
+    def __init__(self, amount: int, per: float) -> None:
+        self.amount, self.per = amount, per
+        self._log: deque[float] = deque()
+
+    def __call__(self, now: float) -> float | None:
+        while self._log and self._log[0] + self.per <= now:
+            self._log.popleft()
+        if len(self._log) < self.amount:
+            self._log.append(now)
             return None
-        return log[0] + rate.per - now
+        return self._log[0] + self.per - now
 
-    return count
+    def left(self, now: float) -> tuple[int, float]:
+        return self.amount - len(self._log), self._log[0] + self.per - now if self._log else 0.0
 
 
-def token_bucket(rate: Rate) -> Count:
+class TokenBucket:
     """So many at once, and then as many as flow in."""
-    tokens, at = float(rate.amount), 0.0
 
-    def count(now: float) -> float | None:
-        nonlocal tokens, at
-        tokens = min(rate.amount, tokens + (now - at) * rate.amount / rate.per)
-        at = now
-        if tokens >= 1:
-            tokens -= 1
+    def __init__(self, amount: int, per: float) -> None:
+        self.amount, self.per = amount, per
+        self._tokens, self._at = float(amount), 0.0
+
+    def __call__(self, now: float) -> float | None:
+        self._tokens = min(self.amount, self._tokens + (now - self._at) * self.amount / self.per)
+        self._at = now
+        if self._tokens >= 1:
+            self._tokens -= 1
             return None
-        return (1 - tokens) * rate.per / rate.amount
+        return (1 - self._tokens) * self.per / self.amount
 
-    return count
+    def left(self, now: float) -> tuple[int, float]:
+        return int(self._tokens), max(0.0, 1 - self._tokens) * self.per / self.amount
 
 
-COUNTING: dict[Way, Callable[[Rate], Count]] = {
-    "fixed window": fixed_window,
-    "sliding window": sliding_window,
-    "token bucket": token_bucket,
+COUNTING: dict[Way, Callable[[int, float], Count]] = {
+    "fixed window": FixedWindow,
+    "sliding window": SlidingWindow,
+    "token bucket": TokenBucket,
 }
+Telling = Literal["nothing", "seconds", "epoch", "policy"]
+TELLING: tuple[Telling, ...] = ("nothing", "seconds", "epoch", "policy")
+"""How an API tells what is left: not at all, X-RateLimit-* with seconds or a moment, or RateLimit (IETF)."""
 
 
 class Quota:
     """All limits of an API at once. `refusals` counts the requests that were too many."""
 
-    def __init__(self, limits: Limits, way: Way) -> None:
-        self.way = way
+    def __init__(self, limits: Limits, way: Way, telling: Telling = "nothing") -> None:
+        self.way, self.telling = way, telling
         self.rates: tuple[Rate, ...] = limits.limits
-        self._counts = [COUNTING[way](rate) for rate in limits.limits]
+        self._counts = [COUNTING[way](rate.amount, rate.per) for rate in limits.limits]
         self.refusals = 0
 
     def take(self, now: float) -> float | None:
@@ -89,6 +114,20 @@ class Quota:
             return None
         self.refusals += 1
         return max(waits)
+
+    def headers(self, now: float) -> dict[str, str]:
+        """What the API tells of the limit that is nearest."""
+        if not self._counts or self.telling == "nothing":
+            return {}
+        (left, seconds), count = min(((count.left(now), count) for count in self._counts), key=lambda each: each[0])
+        if self.telling == "policy":
+            return {
+                "RateLimit-Policy": f'"default";q={count.amount};w={max(1, round(count.per))}',
+                "RateLimit": f'"default";r={left};t={int(seconds) + 1}',
+            }
+        reset = int(seconds) + 1 if self.telling == "seconds" else int(now + seconds) + 1
+        told = {"Limit": count.amount, "Remaining": left, "Reset": reset}
+        return {f"X-RateLimit-{name}": str(value) for name, value in told.items()}
 
 
 class Highest(msgspec.Struct):

@@ -15,7 +15,7 @@ from syncline.model import reveal
 from syncline.rehearsal.simulator.doors import Door, door_of
 from syncline.rehearsal.simulator.faults import Fault
 from syncline.rehearsal.simulator.paging import Part, Unreadable, locate, phrase
-from syncline.rehearsal.simulator.quota import WAYS, Quota
+from syncline.rehearsal.simulator.quota import TELLING, WAYS, Quota
 from syncline.rehearsal.simulator.recipient import Recipient
 from syncline.rehearsal.simulator.routes import Route, line_of, routes_of
 from syncline.rehearsal.simulator.seen import Kind, Seen, Struck
@@ -43,7 +43,8 @@ class Simulator:
         assert isinstance(source, HttpSource)
         self.integration, self.world, self.faults = integration, world, tuple(faults)
         self.door = _door(source, world.seed)
-        self.quota = Quota(source.rate_limit, WAYS[world.seed % len(WAYS)])
+        way, telling = WAYS[world.seed % len(WAYS)], TELLING[world.seed // len(WAYS) % len(TELLING)]
+        self.quota = Quota(source.rate_limit, way, telling)
         destination = integration.destination
         self.recipient = Recipient(destination, list(integration.streams)) if isinstance(destination, RestApi) else None
         self.other_door = _door(destination, world.seed) if isinstance(destination, Connection) else Door()
@@ -151,6 +152,7 @@ class Simulator:
             return refused(404, "not_found", "there is no such record"), 0
         part.records = [self.world.record(stream.name, number) for number in part.numbers]
         document, headers = phrase(part)
+        headers |= self.quota.headers(now.timestamp())
         if stream.format == "ndjson":
             body = b"".join(answered(record).body + b"\n" for record in document)
             return Answer(headers=(("Content-Type", "application/x-ndjson"), *headers.items()), body=body), len(
