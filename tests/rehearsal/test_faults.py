@@ -27,3 +27,13 @@ def test_without_faults_two_runs_do_and_the_limit_is_kept(tmp_path: Path) -> Non
     first, second = (one.report["account"] for one in report.passes if one.report)
     assert first["read"] == first["written"] == 400
     assert 0 < second["written"] < 10
+
+
+def test_a_destination_that_is_away_ends_a_run_that_has_no_patience(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncline.databases.sqlite.BUSY_SECONDS", 0.01)
+    hasty = PLAIN.replace('url: "sqlite:///things.db"', 'url: "sqlite:///things.db", patience: 10ms')
+    report = act(hasty, tmp_path, faults()["destination-away"](at=3))
+    assert [one.exit_code for one in report.passes][0] == 7
+    assert [one.exit_code for one in report.passes][-1] == 0

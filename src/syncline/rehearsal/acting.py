@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from syncline.errors import SynclineError
 from syncline.http import Connection
 from syncline.rehearsal.clock import SimulatedClock
 from syncline.rehearsal.evidence import ActReport, Pass
-from syncline.rehearsal.holdings import holdings_of
+from syncline.rehearsal.holdings import hold, holdings_of
 from syncline.rehearsal.network import simulated_network
 from syncline.rehearsal.oracle import Moment, Oracle
 from syncline.rehearsal.simulator import Simulator, World
@@ -64,6 +65,7 @@ class _Playing:
         self.integration = integration
         self.world = World(integration, act.seed, act.sizes, clock.now(), staged.blueprints)
         self.simulator = Simulator(integration, self.world, act.faults, began=clock.now())
+        self.simulator.take_away = partial(hold, staged.folder / "rows.sqlite")
         self.report = ActReport(
             name=act.name, seed=act.seed, faults=[msgspec.to_builtins(fault) for fault in act.faults]
         )

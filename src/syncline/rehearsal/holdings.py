@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gzip
 import json
@@ -18,6 +19,8 @@ from syncline.spec import Integration, Stream, key_columns
 
 Row = dict[str, Any]
 MANIFESTS = "_manifest"
+HELD = 0.2
+"""Seconds for which a database is taken away."""
 
 
 class Holdings(Protocol):
@@ -164,6 +167,19 @@ def holdings_of(integration: Integration, folder: Path, recipient: Recipient | N
         return FileHoldings(folder, state)
     scheme, _, path = reveal(destination.url).partition(":///")
     return DuckdbHoldings(Path(path)) if scheme == "duckdb" else SqliteHoldings(Path(path))
+
+
+def hold(path: Path) -> None:
+    """Keep an SQLite file to oneself for a moment of real time; whoever writes has to wait. Called within an event loop."""
+    loop = asyncio.get_running_loop()
+    database = sqlite3.connect(path, timeout=0.0, isolation_level=None)
+    try:
+        database.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError:  # somebody is writing just now
+        database.close()
+        loop.call_later(HELD / 10, hold, path)
+    else:
+        loop.call_later(HELD, database.close)
 
 
 def _has(database: sqlite3.Connection, table: str) -> bool:

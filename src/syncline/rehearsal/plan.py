@@ -95,7 +95,7 @@ def alone(integration: Integration, seed: int, kinds: Sequence[type[Fault]]) -> 
 
 def mixture(integration: Integration, seed: int, kinds: Sequence[type[Fault]] | None = None) -> Act:
     """The act that this seed draws."""
-    kinds = concerned(integration) if kinds is None else kinds
+    kinds = [kind for kind in (concerned(integration) if kinds is None else kinds) if kind.mixes]
     requests = PAGES * len(integration.streams) + PAGES
     around = places(integration)
     drawn: list[Fault] = []

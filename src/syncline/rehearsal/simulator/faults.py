@@ -5,6 +5,7 @@ A fault strikes at the `at`th call of its place, and at the `times - 1` that fol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, ClassVar, Literal, Protocol
@@ -31,6 +32,7 @@ class Scene(Protocol):
 
     world: World
     skew: float
+    take_away: Callable[[], None]
 
     @property
     def number(self) -> int: ...
@@ -48,6 +50,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
     fate: ClassVar[Fate] = "survived"
     repeats: ClassVar[bool] = False
     """Whether it strikes several times in a row in a mixture."""
+    mixes: ClassVar[bool] = True
+    """Whether it is drawn into mixtures."""
     anywhere: ClassVar[bool] = False
     """Whether it may strike token requests and writes as well as pages."""
     at: int = 1
@@ -286,6 +290,19 @@ class Deleted(Fault, frozen=True, kw_only=True, tag="deleted"):
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
         for number in _some(scene, stream, line, 2):
             scene.world.change(stream, number, _moment(now), gone=True)
+
+
+class DestinationAway(Fault, frozen=True, kw_only=True, tag="destination-away"):
+    line = "the destination's database is held by somebody else for a moment"
+    mixes: ClassVar[bool] = False  # it takes a moment of real time
+
+    @classmethod
+    def concerns(cls, integration: Integration) -> bool:
+        destination = integration.destination
+        return kind_of(type(destination)) == "sql" and not str(getattr(destination, "url", "")).startswith("duckdb:")
+
+    def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
+        scene.take_away()
 
 
 class Spoilt(Fault, frozen=True, kw_only=True, tag="missing-field"):

@@ -52,6 +52,8 @@ class Simulator:
             destination.rate_limit if isinstance(destination, Connection) else Limits(), self.quota.way
         )
         self.skew = 0.0
+        self.take_away: Callable[[], None] = _nothing
+        """Makes the destination unreachable for a moment; set by whoever knows where it is."""
         self.requests = 0
         self.seen: list[Seen] = []
         self.struck: list[Struck] = []
@@ -219,6 +221,10 @@ class Simulator:
             struck = Struck(fault=fault.name, line=fault.line, at=at, request=self.requests, status=status)
             self.struck.append(struck)
             self._open.setdefault(call.path, []).append(struck)
+
+
+def _nothing() -> None:
+    """There is no destination to take away."""
 
 
 def _door(connection: Connection, seed: int) -> Door:
