@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -65,7 +66,8 @@ class _Playing:
         self.integration = integration
         self.world = World(integration, act.seed, act.sizes, clock.now(), staged.blueprints)
         self.simulator = Simulator(integration, self.world, act.faults, began=clock.now())
-        self.simulator.take_away = partial(hold, staged.folder / "rows.sqlite")
+        self._held: list[sqlite3.Connection] = []
+        self.simulator.take_away = partial(hold, staged.folder / "rows.sqlite", self._held)
         self.report = ActReport(
             name=act.name, seed=act.seed, faults=[msgspec.to_builtins(fault) for fault in act.faults]
         )
@@ -145,6 +147,8 @@ class _Playing:
             this.exit_code, this.report = report.exit_code, report.to_data()
         except SynclineError as error:
             this.exit_code, this.error = error.exit_code, error.to_data()
+        while self._held:
+            self._held.pop().close()  # the next run comes later, though no real time passes
         this.ended, this.events = self.clock.elapsed, told
         this.quiet = len(self.simulator.struck) == struck
         self.report.passes.append(this)

@@ -169,16 +169,20 @@ def holdings_of(integration: Integration, folder: Path, recipient: Recipient | N
     return DuckdbHoldings(Path(path)) if scheme == "duckdb" else SqliteHoldings(Path(path))
 
 
-def hold(path: Path) -> None:
-    """Keep an SQLite file to oneself for a moment of real time; whoever writes has to wait. Called within an event loop."""
+def hold(path: Path, held: list[sqlite3.Connection]) -> None:
+    """Keep an SQLite file to oneself for a moment of real time, or until what is `held` is closed; whoever writes has to wait.
+
+    Called within an event loop.
+    """
     loop = asyncio.get_running_loop()
     database = sqlite3.connect(path, timeout=0.0, isolation_level=None)
     try:
         database.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError:  # somebody is writing just now
         database.close()
-        loop.call_later(HELD / 10, hold, path)
+        loop.call_later(HELD / 10, hold, path, held)
     else:
+        held.append(database)
         loop.call_later(HELD, database.close)
 
 
