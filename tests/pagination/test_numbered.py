@@ -243,3 +243,14 @@ def test_one_answer_that_does_not_hold_everything_is_a_gap() -> None:
 def test_what_cannot_work_is_refused_when_the_file_is_read(data: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Offset.model_validate(data)
+
+
+@pytest.mark.parametrize("kind", [Offset, PageNumber])
+def test_parameters_may_be_written_with_brackets_in_the_query_alone(kind: type[Offset] | type[PageNumber]) -> None:
+    first, second = ("offset_param", "limit_param") if kind is Offset else ("page_param", "size_param")
+    names = {first: "page[number]", second: "page[size]"}
+    part = kind.model_validate(names)
+    sent = part.apply(Request(url="https://shop.example/orders"), part.start())
+    assert {name for name, _ in sent.params} == {"page[number]", "page[size]"}
+    with pytest.raises(ValidationError, match="is no path"):
+        kind.model_validate({**names, "in": "body"})

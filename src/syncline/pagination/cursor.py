@@ -10,7 +10,16 @@ from pydantic_core import PydanticCustomError
 from syncline.errors import PaginationError
 from syncline.model import MISSING, Request, compile_path, register
 from syncline.pagination.counting import is_last
-from syncline.pagination.pagination import Answer, Pagination, PathText, Place, Position, Settled
+from syncline.pagination.pagination import (
+    Answer,
+    Pagination,
+    ParamName,
+    PathText,
+    Place,
+    Position,
+    Settled,
+    check_places,
+)
 from syncline.pagination.reading import explain_absence, put, yes_or_no
 
 END = (MISSING, None, "", False, 0, "0")
@@ -32,7 +41,7 @@ class Cursor(Pagination):
     )
     param: str | None = Field(default=None, description="Query parameter that carries the cursor")
     body_param: Place | None = Field(default=None, description="Place in the JSON body that carries the cursor")
-    limit_param: Place | None = Field(
+    limit_param: ParamName | None = Field(
         default=None, description="Parameter (or place in the body) for the page's length"
     )
     limit: int | None = Field(default=None, ge=1, description="Records asked for with each page")
@@ -48,6 +57,7 @@ class Cursor(Pagination):
             raise PydanticCustomError("cursor", "say where the cursor is sent: one of param, body_param", {})
         if (self.limit_param is None) != (self.limit is None):
             raise PydanticCustomError("cursor", "limit_param and limit come together", {})
+        check_places("body" if self.body_param is not None else "query", self.limit_param)
         return self
 
     @property

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from syncline.model import Request, register
 from syncline.pagination.counting import SAME_PAGE, counts_its_page, ended_early, is_last, moved
-from syncline.pagination.pagination import Answer, Pagination, PathText, Place, Position, Settled
+from syncline.pagination.pagination import Answer, Pagination, ParamName, PathText, Position, Settled, check_places
 from syncline.pagination.reading import In, identity, put
 
 NOT_MET_AGAIN = (
@@ -28,8 +28,8 @@ class Offset(Pagination):
     """
 
     kind: Literal["offset"] = Field(default="offset", description="Pages by the number of records before them")
-    offset_param: Place = Field(default="offset", description="Parameter (or place in the body) for the offset")
-    limit_param: Place | None = Field(
+    offset_param: ParamName = Field(default="offset", description="Parameter (or place in the body) for the offset")
+    limit_param: ParamName | None = Field(
         default="limit", description="Parameter (or place in the body) for the page's length"
     )
     limit: int | None = Field(default=100, ge=1, description="Records asked for with each page")
@@ -50,6 +50,7 @@ class Offset(Pagination):
             raise PydanticCustomError(
                 "offset", "overlap must be smaller than limit, or no page would bring anything new", {}
             )
+        check_places(self.in_, self.offset_param, self.limit_param)
         return self
 
     @property

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from syncline.model import MISSING, Request, compile_path, register
 from syncline.pagination.counting import SAME_PAGE, counts_its_page, ended_early, is_last, moved
-from syncline.pagination.pagination import Answer, Pagination, PathText, Place, Position, Settled
+from syncline.pagination.pagination import Answer, Pagination, ParamName, PathText, Position, Settled, check_places
 from syncline.pagination.reading import In, put, whole_number
 
 MAX_KEY = 200
@@ -24,13 +24,20 @@ class PageNumber(Pagination):
     """
 
     kind: Literal["page"] = Field(default="page", description="Pages by their number")
-    page_param: Place = Field(default="page", description="Parameter (or place in the body) for the page's number")
-    size_param: Place | None = Field(default="per_page", description="Parameter (or place in the body) for its length")
+    page_param: ParamName = Field(default="page", description="Parameter (or place in the body) for the page's number")
+    size_param: ParamName | None = Field(
+        default="per_page", description="Parameter (or place in the body) for its length"
+    )
     size: int | None = Field(default=100, ge=1, description="Records asked for with each page")
     first: int = Field(default=1, ge=0, alias="start", description="The number of the first page")
     in_: In = Field(default="query", alias="in", description="Where both are sent: query, or body (JSON)")
     total_pages: PathText | None = Field(default=None, description="Path to the number of pages: meta.total_pages")
     key: PathText = Field(default="id", description="Path to what identifies a record, to notice one that comes twice")
+
+    @model_validator(mode="after")
+    def _is_sent_somewhere(self) -> PageNumber:
+        check_places(self.in_, self.page_param, self.size_param)
+        return self
 
     @property
     def _asked(self) -> int | None:

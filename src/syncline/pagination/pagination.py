@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, get_args
 
@@ -16,6 +17,7 @@ from syncline.pagination.reading import explain_absence, whole_number
 Position = dict[str, Any]
 """Where a page lies: a small JSON object, from which any process can go on."""
 
+_BRACKETED = re.compile(r"[\w$.-]+(\[[\w.-]*\])+")
 BY_NAME = ("link", "none", "offset", "page")
 
 
@@ -53,8 +55,21 @@ def _read_place(text: str) -> str:
     return text
 
 
+def _read_name(text: str) -> str:
+    return text if _BRACKETED.fullmatch(text) else _read_place(text)
+
+
+def check_places(where: str, *names: str | None) -> None:
+    """Names that are sent in the JSON body have to be places in it; `page[number]` is none."""
+    for name in names if where == "body" else ():
+        if name is not None:
+            _read_place(name)
+
+
 PathText = Annotated[str, AfterValidator(_read_path_text)]
 Place = Annotated[str, AfterValidator(_read_place)]
+ParamName = Annotated[str, AfterValidator(_read_name)]
+"""A query parameter, also one such as `page[number]` (JSON:API, Rails, PHP), or a place in the JSON body."""
 
 
 class Pagination(Part):

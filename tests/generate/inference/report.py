@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from syncline.generate.inference import read
-from tests.generate.inference.corpus import documents, labels
+from tests.generate.inference.corpus import UNSEEN, Label, documents, labels
 from tests.generate.inference.scoring import TARGETS, WHATS, Score, Verdict, What, scores, verdicts
 
 PAGE = Path(__file__).parents[3] / "docs" / "inference.md"
@@ -20,11 +20,15 @@ NAMES: dict[What, str] = {
 }
 
 
-def measure(*, held_out: bool | None = None) -> list[Verdict]:
-    """Every labelled document read, and what became of each label."""
-    chosen = labels(held_out=held_out)
+def measure(chosen: list[Label]) -> list[Verdict]:
+    """These documents read, and what became of each of their labels."""
     places = documents([label.document for label in chosen])
     return [verdict for label in chosen for verdict in verdicts(read(places[label.document]), label)]
+
+
+def sets() -> dict[str, list[Label]]:
+    """The sets of labelled documents, by their names on the page."""
+    return {"tuned": labels(held_out=False), "held out": labels(held_out=True), "unseen": labels(file=UNSEEN)}
 
 
 def table(found: Iterable[Verdict]) -> list[str]:
@@ -45,10 +49,8 @@ def _row(name: str, score: Score, target: float | None) -> str:
 
 def page(text: str) -> str:
     """The page with today's numbers."""
-    for name, held_out in (("tuned", False), ("held out", True)):
-        count = len(labels(held_out=held_out))
-        lines = [f"{count} documents.", "", *table(measure(held_out=held_out))]
-        text = replaced(text, name, lines)
+    for name, chosen in sets().items():
+        text = replaced(text, name, [f"{len(chosen)} documents.", "", *table(measure(chosen))])
     return text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.generate.inference.report import PAGE, measure, page
+from tests.generate.inference.report import PAGE, measure, page, sets
 from tests.generate.inference.scoring import TARGETS, Verdict, scores
 
 pytestmark = [pytest.mark.slow, pytest.mark.real]
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.real]
 
 @pytest.fixture(scope="module")
 def verdicts() -> list[Verdict]:
-    return measure()
+    return [verdict for chosen in sets().values() for verdict in measure(chosen)]
 
 
 def test_there_are_enough_documents(verdicts: list[Verdict]) -> None:

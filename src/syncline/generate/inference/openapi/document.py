@@ -48,7 +48,7 @@ class _Document:
         ]
         return Known(
             title=str(info.get("title") or ""),
-            description=str(info.get("description") or "")[:20_000],
+            description=self._prose(info),
             base_url=self._base_url(),
             operations=operations,
             schemes=read_schemes(self.data, self.references),
@@ -57,6 +57,11 @@ class _Document:
             notes=tuple(notes),
             source=self.source,
         )
+
+    def _prose(self, info: dict[str, Any]) -> str:
+        """What is said of the whole API: its description, and those of its tags, where some explain how to log in."""
+        tags = [str(_object(tag).get("description") or "") for tag in _list(self.data.get("tags"))]
+        return "\n".join([str(info.get("description") or ""), *tags])[:40_000]
 
     def _links(self, info: dict[str, Any]) -> Iterator[str]:
         for place in (_object(self.data.get("externalDocs")), _object(info.get("contact"))):

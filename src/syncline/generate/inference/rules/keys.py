@@ -18,6 +18,7 @@ EXACT = {
     "id": 0.95, "uuid": 0.9, "guid": 0.9, "_id": 0.9, "gid": 0.8, "uid": 0.8, "identifier": 0.75, "key": 0.6, "code": 0.6,
     "slug": 0.55, "sku": 0.7, "iso": 0.5, "isocode": 0.55, "number": 0.45, "reference": 0.5, "ref": 0.45, "token": 0.4,
     "urn": 0.6, "arn": 0.65, "symbol": 0.5, "ticker": 0.6, "handle": 0.45, "login": 0.45, "username": 0.5, "name": 0.35,
+    "title": 0.3, "label": 0.28, "package": 0.3,
     "hash": 0.32, "sha": 0.6, "href": 0.3, "objectid": 0.85, "recordid": 0.85, "primarykey": 0.9, "email": 0.3, "url": 0.25,
     "barcode": 0.62, "iatacode": 0.62, "icao": 0.5, "isoalpha2": 0.6, "isoalpha3": 0.58, "iso2": 0.55, "ean": 0.6, "upc": 0.6,
     "gtin": 0.6, "vin": 0.6, "txid": 0.75, "digest": 0.6, "fingerprint": 0.5, "address": 0.3, "isbn": 0.6,
@@ -27,7 +28,7 @@ ENDINGS = (
     ("identifier", 0.75), ("reference", 0.55), ("number", 0.62), ("uuid", 0.88), ("guid", 0.88), ("code", 0.68), ("slug", 0.55),
     ("uid", 0.8), ("key", 0.72), ("sku", 0.6), ("arn", 0.8), ("ref", 0.5), ("id", 0.9), ("no", 0.5), ("nr", 0.5),
 )  # fmt: skip
-DOUBTFUL, WEAKEST = 0.45, 0.28
+DOUBTFUL, WEAKEST = 0.45, 0.22
 ENOUGH = 30
 """Records that must be seen before two fields are believed to identify them together."""
 _SAYS = re.compile(
@@ -113,7 +114,7 @@ def _candidates(record: Schema, names: Names) -> Iterator[tuple[float, str, list
         if field.nullable:
             score -= 0.1
         seen, told = _seen(name, field)
-        if score + seen > 0.15:
+        if score + seen > 0.1:
             yield score + seen, name, [*evidence, *told]
 
 

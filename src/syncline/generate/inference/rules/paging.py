@@ -58,7 +58,8 @@ def _by_cursor(
         )
     if address is not None or _counts(query):
         return None
-    header = next((name for name in operation.headers if flat(name) in _CURSOR_HEADERS), None)
+    said = _HEADER_SAID.search(parameter.description)
+    header = said[1] if said else next((name for name in operation.headers if flat(name) in _CURSOR_HEADERS), None)
     if header is not None:
         settings = {"next_header": header, "param": parameter.name, **length}
         return Guess(
@@ -97,6 +98,7 @@ def _by_echo(operation: Operation, query: Mapping[str, Parameter]) -> Guess[Pagi
 _FROM_BEFORE = re.compile(
     r"\b(previous|subsequent|next (set|page|batch|request)|continue|last (response|answer|request))\b", re.I
 )
+_HEADER_SAID = re.compile(r"\bheaders?\b\W{1,4}([A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)+)", re.I)
 _BY_RECORD = (
     "startingafter",
     "after",

@@ -31,6 +31,8 @@ CURSORS = (
     "sinceid", "lastid", "pageid", "iterator", "token", "startafter", "lastseenid", "maxid", "continuefrom",
 )  # fmt: skip
 
+_INNER = re.compile(r"\[([A-Za-z_]+)\]$")
+"""What stands innermost in `criteria[currentPage]`."""
 _COUNTS = re.compile(
     r"\b(max(imum)?|number|limit|how many|amount|count|size)\b.{0,60}\b(results?|records?|items?|rows?|entries|objects?|page|"
     r"return|elements?|\w+s)\b",
@@ -168,4 +170,7 @@ def _in_order(query: Mapping[str, Parameter], names: tuple[str, ...]) -> list[Pa
     by_name: dict[str, list[Parameter]] = {}
     for parameter in query.values():
         by_name.setdefault(flat(parameter.name), []).append(parameter)
+        inner = _INNER.search(parameter.name)
+        if inner is not None:
+            by_name.setdefault(flat(inner[1]), []).append(parameter)
     return [parameter for name in names for parameter in by_name.get(name, ())]

@@ -153,6 +153,8 @@ def _is_a_list(answer: Schema, place: Place, operation: Operation) -> bool:
     one_thing = bool(steps) and steps[-1].startswith("{")
     holder = answer.at(*place.keys[:-1]) if len(place.keys) > 1 else answer
     assert holder is not None
+    if not _is_paged(operation) and not _leads_there(answer, place, operation):
+        return False
     usual = flat(place.keys[-1]) in ENVELOPES or named_after(place.keys[-1], operation.path)
     if place.score >= 2 and _is_paged(operation):
         return True
@@ -163,6 +165,18 @@ def _is_a_list(answer: Schema, place: Place, operation: Operation) -> bool:
     if identified:
         return usual and not one_thing and len(others) <= 2
     return usual or len(others) <= 3
+
+
+def _leads_there(answer: Schema, place: Place, operation: Operation) -> bool:
+    """Whether the objects around a list are there for it, and not things that have the list somewhere among their parts."""
+    around: Schema | None = answer
+    for key in place.keys[:-1]:
+        assert around is not None
+        most = 5 if flat(key) in ENVELOPES or key == "_embedded" else 2
+        if len(_besides(around, key, operation)) > most:
+            return False
+        around = around.properties.get(key)
+    return True
 
 
 def _besides(holder: Schema, name: str, operation: Operation) -> list[str]:
