@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,3 +109,31 @@ def test_the_practice_shop(shop: ShopProcess, monkeypatch: pytest.MonkeyPatch) -
     report = run(file, environment=credentials)
     assert report.status == "done"
     assert report.streams[0].account.written == 300
+
+
+def test_u1_an_unknown_api_takes_six_answers_and_less_than_five_minutes(
+    localstripe: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As docs/how-to/new.md tells it."""
+    began = time.monotonic()
+    answers = iter(["Stripe", f"{localstripe}/v1/customers", "", "", "", "", "5000/day"])
+    monkeypatch.setattr("syncline.cli.verbs.new.need_a_terminal", lambda: None)
+    monkeypatch.setattr("builtins.input", lambda _: next(answers))
+    monkeypatch.delenv("STRIPE_TOKEN", raising=False)
+    Path(".env").write_text(f"STRIPE_TOKEN={STRIPE_KEY}\n")
+    assert main(["new"]) == 0
+    shown = capsys.readouterr().out
+    assert "✓ stripe is written to stripe" in shown
+    assert STRIPE_KEY not in shown
+    monkeypatch.chdir("stripe")
+    Path(".env").write_text(f"STRIPE_TOKEN={STRIPE_KEY}\n")
+    for words in (["preview", "stripe.yaml", "-n", "1"], ["test", "stripe.yaml"], ["test", "stripe.yaml", "--record"]):
+        assert main(words) == 0
+    assert main(["run", "stripe.yaml", "--no-progress"]) == 0
+    customers = list(by_last_id(f"{localstripe}/v1/customers", STRIPE_KEY))
+    names = ("id", "object", "created", "email", "currency", "delinquent")
+    with closing(sqlite3.connect("stripe.db")) as database:
+        rows = database.execute(f"SELECT {', '.join(names)} FROM customers ORDER BY id").fetchall()
+    assert rows == sorted(tuple(record[name] for name in names) for record in customers)
+    assert not any(STRIPE_KEY in path.read_text() for path in Path("recordings").rglob("*.json"))
+    assert time.monotonic() - began < 60

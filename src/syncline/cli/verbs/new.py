@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> int:
         answers = checked(**said)
         if not origins and answers.source is None:
             raise UsageError("which API is the source?", hint="--source NAME, or --from FILE or URL")
-        api = asyncio.run(learn(origins, answers.source))
+        api = asyncio.run(learn(origins, answers.source, answers.auth))
     else:
         need_a_terminal()
         api, said = Wizard(said, origins).ask()

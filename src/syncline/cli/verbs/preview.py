@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import AsyncIterator
 from itertools import zip_longest
@@ -102,14 +103,16 @@ def _lines(stream: StreamPreview, width: int, brush: Paint) -> list[str]:
             "",
             brush.dim(f"  {f'{number}  source':<{column}}   {'mapped' if record.reason is None else 'rejected'}"),
         ]
-        lines += _beside(_json_lines(record.source), _outcome(record), column, record.reason is not None, brush)
+        lines += _beside(
+            _json_lines(record.source, column), _outcome(record, column), column, record.reason is not None, brush
+        )
     return lines
 
 
-def _outcome(record: PreviewedRecord) -> list[str]:
+def _outcome(record: PreviewedRecord, column: int) -> list[str]:
     if record.reason is None:
-        return _json_lines(record.mapped)
-    return [f"✗ {record.path}", f"  {record.reason}"]
+        return _json_lines(record.mapped, column)
+    return [f"✗ {record.path}", *(f"  {line}" for line in textwrap.wrap(record.reason, column - 2))]
 
 
 def _beside(left: list[str], right: list[str], column: int, rejected: bool, brush: Paint) -> list[str]:
@@ -120,12 +123,12 @@ def _beside(left: list[str], right: list[str], column: int, rejected: bool, brus
     return lines
 
 
-def _json_lines(value: Any) -> list[str]:
-    """One line a field; what is within a field stands on its line."""
+def _json_lines(value: Any, column: int) -> list[str]:
+    """One line a field, its name in at most half of the column; what is within a field stands on its line."""
     if not isinstance(value, dict):
         return [_json(value)]
-    width = max((len(str(key)) for key in value), default=0)
-    lines = [f"{key:<{width}}  {_json(inner)}" for key, inner in value.items()]
+    width = min(max((len(str(key)) for key in value), default=0), column // 2)
+    lines = [f"{_cut(str(key), width):<{width}}  {_json(inner)}" for key, inner in value.items()]
     return (
         lines
         if len(lines) <= MOST_LINES

@@ -15,6 +15,7 @@ from syncline.cli.paint import Paint, paint, printable
 from syncline.errors import SynclineError, UsageError
 from syncline.generate.inference import Api, Entity
 from syncline.generate.project import checked, chosen_entities, learn
+from syncline.generate.project.learning import NeedsCredentials
 from syncline.generate.project.places import destination_block
 from syncline.model import kind_of
 
@@ -31,6 +32,10 @@ class Question(msgspec.Struct, frozen=True):
 
 
 SOURCE = Question(1, "source", "Which API is the source?", "a name, an address, or an OpenAPI document (file or URL)")
+NOTHING = "nothing"
+DOCUMENT = Question(
+    1, "document", "What can it be learned from?", "a document (file or URL), or an address of the API to ask"
+)
 ENTITIES = Question(2, "entities", "What is to be synced?", "names, with commas")
 DESTINATION = Question(
     3, "destination", "Where do the records go?", "sqlite · duckdb · postgresql · mysql · csv · parquet · an address"
@@ -54,8 +59,8 @@ def need_a_terminal() -> None:
 class Wizard:
     """Asks what was not answered by an option; `said` are the answers so far, by their names."""
 
-    def __init__(self, said: dict[str, Any], origins: Sequence[str], read: Callable[[str], str] = input) -> None:
-        self.said, self.origins, self._read = dict(said), list(origins), read
+    def __init__(self, said: dict[str, Any], origins: Sequence[str], read: Callable[[str], str] | None = None) -> None:
+        self.said, self.origins, self._read = dict(said), list(origins), read or input
         self.brush: Paint = paint(sys.stdout)
         self.api = Api(name="api")
 
@@ -74,19 +79,50 @@ class Wizard:
         return self.api, self.said
 
     def _source(self) -> None:
-        if self.origins:
-            self._learn(str(self.said.get("source") or ""))
+        said = str(self.said.get("source") or "")
+        if self.origins or said:
+            self._learn(said)
         else:
             self._question(SOURCE, "", self._learn)
+        if not self.api.entities and not self.origins:
+            self._more()
         if self.said.get("source") in self.origins:
             del self.said["source"]
-        for line in _found(self.api):
-            print(f"  {self.brush.good('●')} {printable(redacted_text(line))}")
-        print()
+        if found := _found(self.api):
+            print("\n".join(f"  {self.brush.good('●')} {printable(redacted_text(line))}" for line in found) + "\n")
+
+    def _more(self) -> None:
+        """A name alone says nothing: where more can be learned from, if there is such a place."""
+        name = str(self.said.get("source") or "") or None
+
+        def check(answer: str) -> None:
+            if answer != NOTHING:
+                self.origins = [answer]
+                try:
+                    self._learn(name or "")
+                except SynclineError:
+                    self.origins = []
+                    raise
+
+        self._question(DOCUMENT, NOTHING, check)
+        self.said.pop("document", None)
 
     def _learn(self, answer: str) -> None:
         origins = self.origins or ([answer] if _is_document(answer) else [])
-        self.api = asyncio.run(learn(origins, None if answer in origins else answer or None))
+        source = None if answer in origins else answer or None
+        if any("://" in place for place in (*origins, source or "")):
+            print(f"    {self.brush.dim('asking it: read-only, a few requests')}")
+        while True:
+            try:
+                self.api = asyncio.run(learn(origins, source, self.said.get("auth")))
+                break
+            except NeedsCredentials as error:
+                self._tell(error)
+                self.api = error.api
+                if not self.said.get("auth"):
+                    self._question(*self._auth("bearer"), self._valid("auth"))
+                elif self._read("    Enter tries again, skip goes on without › ").strip().lower() == "skip":
+                    break
         self.origins = origins
 
     def _entities(self) -> None:
@@ -104,10 +140,10 @@ class Wizard:
         default = ",".join(entity.name for entity in chosen_entities(self.api, ())) if known else ""
         self._question(ENTITIES, default, check, details)
 
-    def _auth(self) -> tuple[Question, str]:
+    def _auth(self, otherwise: str = "none") -> tuple[Question, str]:
         guess = self.api.auth[0]
         if not guess.known:
-            return AUTH, "none"
+            return AUTH, otherwise
         kind = "none" if guess.value is None else kind_of(type(guess.value))
         why = f"{guess.confidence:.0%} sure: {'; '.join(guess.evidence[:1])}"
         return msgspec.structs.replace(AUTH, hint=why), kind
@@ -143,13 +179,16 @@ class Wizard:
                     raise UsageError("an answer is needed", hint=question.hint)
                 check(answer)
             except SynclineError as error:
-                hint = f"; {error.hint}" if error.hint else ""
-                first, *rest = textwrap.wrap(printable(redacted_text(error.what + hint)), WIDTH - 6)
-                print("\n".join([f"    {brush.bad('✗')} {first}", *(f"      {line}" for line in rest)]))
+                self._tell(error)
                 continue
             self.said[name] = answer
             print()
             return
+
+    def _tell(self, error: SynclineError) -> None:
+        hint = f"; {error.hint}" if error.hint else ""
+        first, *rest = textwrap.wrap(printable(redacted_text(error.what + hint)), WIDTH - 6)
+        print("\n".join([f"    {self.brush.bad('✗')} {first}", *(f"      {line}" for line in rest)]))
 
 
 def _check_destination(answer: str) -> None:

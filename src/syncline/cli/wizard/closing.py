@@ -55,7 +55,7 @@ def next_steps(integration: Integration, folder: Path, files: Iterable[str]) -> 
     if file.endswith(".py"):
         steps.append(("pytest", "offline, over made-up answers"))
     elif any(path.startswith("recordings/") for path in written):
-        steps.append((f"syncline test {file}", "offline, over made-up answers"))
+        steps.append((f"syncline test {file}", "offline, without credentials"))
     return [
         *steps,
         (f"syncline plan {file}", "what a run would change"),

@@ -19,6 +19,8 @@ class Columns:
         self.notes: dict[str, str] = {}
         self.left_out = 0
         keys = entity.primary_key.value or ()
+        # that a few records had it is no promise that all do
+        self.promised = not any("live answer" in line for line in entity.records.evidence)
         for field in _leaves(entity.fields, keys):
             if len(self.mapping) == MOST_COLUMNS:
                 self.left_out += 1
@@ -30,7 +32,7 @@ class Columns:
 
     def _add(self, field: RecordField, key: bool) -> None:
         target = column_name(field.path, self.mapping)
-        required = key or (field.required is True and not field.nullable)
+        required = key or (self.promised and field.required is True and not field.nullable)
         self.mapping[target] = {"source": field.path, "required": True} if required else field.path
         said: list[str] = [field.type if field.type != "any" else "of unknown type"]
         if field.format and field.type == "text":
