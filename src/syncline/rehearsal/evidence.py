@@ -83,6 +83,8 @@ class ActReport(msgspec.Struct, kw_only=True, omit_defaults=True):
     simulated_seconds: float = 0.0
     seconds: float = 0.0
     problems: list[str] = []
+    notes: list[str] = []
+    """What is no fault of the integration, but worth knowing before production."""
 
     @property
     def holds(self) -> bool:

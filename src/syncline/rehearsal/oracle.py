@@ -313,10 +313,20 @@ def _same(found: Any, value: Any) -> bool:
     if isinstance(value, date):
         return str(found)[:10] == value.isoformat()
     if isinstance(value, list | dict | tuple):
-        return _as_json(found, value) if isinstance(found, str) else bool(_exact(found) == _exact(value))
+        whole = isinstance(found, dict if isinstance(value, dict) else list | tuple)
+        return _as_json(found, value) if isinstance(found, str) else whole and _alike(found, value)
     if isinstance(value, bytes):
         return bool(found == value)
     return bool(_plain(found) == value)
+
+
+def _alike(found: Any, value: Any) -> bool:
+    """Lists and objects that were put together from columns, each of which spells its values in its own way."""
+    if isinstance(value, dict) and isinstance(found, dict):
+        return all(_alike(found.get(name), inner) for name, inner in value.items())
+    if isinstance(value, list | tuple) and isinstance(found, list | tuple):
+        return len(found) == len(value) and all(map(_alike, found, value))
+    return _same(found, value)
 
 
 def _number(value: Any) -> Decimal | None:

@@ -107,6 +107,7 @@ def _act_lines(report: ActReport, brush: Paint) -> list[str]:
     said = f"{runs} {'run' if runs == 1 else 'runs'}, {report.requests:,} requests{struck}{became}"
     lines = [f"  {mark} {report.name:<16}{brush.dim(printable(said))}"]
     lines += [f"      {brush.bad(printable(problem))}" for problem in report.problems[:SHOWN]]
+    lines += [f"      {brush.dim(printable(note))}" for note in report.notes[:1]]
     if len(report.problems) > SHOWN:
         lines.append(f"      {brush.dim(f'and {len(report.problems) - SHOWN} more')}")
     return lines
