@@ -67,7 +67,7 @@ REST = {
     'first: "lines[0].sku", total: {source: amounts.total, transform: cents}, tags: {source: "tags[*].name"}, '
     'label: {template: "{name} ({customer.country})"}, status: {source: state, transform: "map({active: 1, gone: 0})"}, '
     "day: {source: day, transform: 'date(\"%Y-%m-%d\")'}, "
-    "ines: {source: lines, each: {sku: sku, amount: {source: price, transform: decimal}}}, "
+    "lines: {source: lines, each: {sku: sku, amount: {source: price, transform: decimal}}}, "
     "phone: {coalesce: [mobile, phone]}, kind: {value: thing}}",
     "compound-key": "records: data, primary_key: [shop, number], pagination: {kind: offset, limit: 7, total: total}",
 }
