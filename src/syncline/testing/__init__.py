@@ -1,4 +1,5 @@
-"""The conformance suite that every destination passes: for the tests of those that are written elsewhere. Needs pytest.
+"""The conformance suite that every destination passes: for the tests of those that are written elsewhere. Needs pytest
+(`pip install 'syncline[testing]'`).
 
 class TestNotebook(DestinationSuite):
     bench_class = NotebookBench

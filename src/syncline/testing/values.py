@@ -64,11 +64,13 @@ def _same_number(stored: Any, sent: Any) -> bool:
         number = Decimal(str(stored))
     except InvalidOperation:
         return False
-    if not math.isfinite(sent if isinstance(sent, float) else float(number) if number.is_infinite() else 0.0):
-        return str(float(number)) == str(float(sent))
-    if number.is_nan():
-        return isinstance(sent, Decimal) and sent.is_nan()
+    if not number.is_finite():
+        return not _finite(sent) and str(float(number)) == str(float(sent))
     return float(number) == sent if isinstance(sent, float) else number == Decimal(sent)
+
+
+def _finite(number: Any) -> bool:
+    return number.is_finite() if isinstance(number, Decimal) else isinstance(number, int) or math.isfinite(number)
 
 
 def _moment(stored: Any) -> datetime | None:
