@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from syncline.cli import main
+from syncline.cli.verbs.logs import Tail
 from tests.cli.conftest import ShopProcess, command, environment
 
 
@@ -57,23 +59,33 @@ def test_log_lines_are_shown_by_name_file_level_and_run(ran: Path, capsys: pytes
     assert "there is: shop-orders" in capsys.readouterr().err
 
 
+def test_a_file_that_grows_is_read_on_from_where_the_last_look_ended(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    tail = Tail(path)
+    assert tail.fresh() == []
+    path.write_bytes(b'{"event": "one"}\n{"event": "ha')
+    assert tail.fresh() == [{"event": "one"}]
+    with path.open("ab") as log:
+        log.write(b'lf"}\nnot json\n')
+    assert tail.fresh() == [{"event": "half"}]
+    assert tail.fresh() == []
+    path.write_bytes(b'{"event": "anew"}\n')  # set aside, and begun again
+    assert tail.fresh() == [{"event": "anew"}]
+
+
 @pytest.mark.slow
 def test_followed_lines_come_as_they_are_written(ran: Path) -> None:
-    following = subprocess.Popen(
-        command("logs", "shop-orders", "-f", "-n", "1", "--json"),
-        cwd=ran,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    words = command("logs", "shop-orders", "-f", "-n", "1", "--json")
+    following = subprocess.Popen(words, cwd=ran, env=environment(), stdout=subprocess.PIPE, text=True)
+    watchdog = threading.Timer(30, following.kill)
+    watchdog.start()
     try:
         assert following.stdout is not None
         assert json.loads(following.stdout.readline())["event"] == "run_finished"
         with ran.joinpath(".syncline/logs/shop-orders.jsonl").open("a") as log:
-            log.write('{"level": "info", "event": "half')
-            log.flush()
-            log.write('_line"}\n')
+            log.write('{"level": "info", "event": "half_line"}\n')
         assert json.loads(following.stdout.readline())["event"] == "half_line"
     finally:
+        watchdog.cancel()
         following.kill()
         following.communicate()

@@ -44,19 +44,40 @@ def _lines(path: Path, arguments: argparse.Namespace) -> Iterator[dict[str, Any]
         level = LEVELS.get(str(line.get("level")), 0)
         return level >= LEVELS[arguments.level] and str(line.get("run_id", "")).startswith(arguments.run or "")
 
-    older = path.with_suffix(".1.jsonl")
-    before = [line for file in (older, path) for line in _read(file) if wanted(line)]
+    tail = Tail(path)
+    before = [line for line in (*_decoded(_content(path.with_suffix(".1.jsonl"))), *tail.fresh()) if wanted(line)]
     yield from before[-arguments.lines :]
-    if arguments.follow:
-        yield from (line for line in _coming(path) if wanted(line))
+    while arguments.follow:
+        time.sleep(EVERY)
+        yield from (line for line in tail.fresh() if wanted(line))
 
 
-def _read(path: Path) -> Iterator[dict[str, Any]]:
+class Tail:
+    """A file that grows, read on from where the last look ended, over the moment when it is set aside for a new one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._place, self._rest = path, 0, b""
+
+    def fresh(self) -> list[dict[str, Any]]:
+        """The lines that were completed since the last look."""
+        try:
+            with self._path.open("rb") as file:
+                if file.seek(0, 2) < self._place:
+                    self._place, self._rest = 0, b""
+                file.seek(self._place)
+                content = self._rest + file.read()
+                self._place = file.tell()
+        except FileNotFoundError:
+            return []
+        whole, newline, self._rest = content.rpartition(b"\n")
+        return list(_decoded(whole + newline))
+
+
+def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
-        return
-    yield from _decoded(content)
+        return b""
 
 
 def _decoded(content: bytes) -> Iterator[dict[str, Any]]:
@@ -65,23 +86,6 @@ def _decoded(content: bytes) -> Iterator[dict[str, Any]]:
             yield dict(msgspec.json.decode(line))
         except (msgspec.DecodeError, TypeError, ValueError):
             continue  # cut off by a power cut
-
-
-def _coming(path: Path) -> Iterator[dict[str, Any]]:
-    """What is appended from now on, over the moment when the file is set aside."""
-    place = path.stat().st_size if path.exists() else 0
-    rest = b""
-    while True:
-        if path.exists():
-            if path.stat().st_size < place:
-                place, rest = 0, b""
-            with path.open("rb") as file:
-                file.seek(place)
-                content = rest + file.read()
-                place = file.tell()
-            whole, newline, rest = content.rpartition(b"\n")
-            yield from _decoded(whole + newline)
-        time.sleep(EVERY)
 
 
 def shown(line: dict[str, Any], brush: Paint) -> str:

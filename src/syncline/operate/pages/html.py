@@ -47,7 +47,9 @@ def join(children: Iterable[Any]) -> Html:
 
 def escape(text: str) -> Html:
     """Safe in text and in attributes. Control characters, and those that turn the direction of text, are shown as �."""
-    return Html(html.escape("".join("\ufffd" if _steers(c) else c for c in text), quote=True))
+    if not text.isprintable():  # nearly all texts are
+        text = "".join("\ufffd" if _steers(c) else c for c in text)
+    return Html(html.escape(text, quote=True))
 
 
 def _steers(character: str) -> bool:
