@@ -171,6 +171,13 @@ def _rehearse(parser: argparse.ArgumentParser) -> None:
         "--records", type=_count, metavar="N", help="records in the volume act (default: what the file's volume says)"
     )
     parser.add_argument(
+        "--like",
+        action="append",
+        default=[],
+        metavar="[STREAM=]FILE",
+        help="what records look like: a recorded answer, a JSON Schema or an OpenAPI document (may be repeated)",
+    )
+    parser.add_argument(
         "--output", default="rehearsal.json", metavar="FILE", help="where the evidence goes (default: rehearsal.json)"
     )
     parser.add_argument("--quiet", action="store_true", help="show nothing until the end")

@@ -7,16 +7,21 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from syncline.engine import arun
 from syncline.errors import UsageError
+from syncline.model import MalformedBody, decode_json
 from syncline.rehearsal.acting import Act, Runner, play
 from syncline.rehearsal.evidence import ActReport, Rehearsal
 from syncline.rehearsal.plan import acts_of
-from syncline.rehearsal.simulator.blueprint import Blueprint
+from syncline.rehearsal.simulator.blueprint import Blueprint, blueprint_of
+from syncline.rehearsal.simulator.likeness import likeness_of
+from syncline.rehearsal.simulator.world import child_keys
 from syncline.rehearsal.staging import staged
 from syncline.sources import HttpSource
 from syncline.spec import Integration, load
+from syncline.spec.yaml_text import read
 
 Watch = Callable[[int, int, Act, ActReport | None], None]
 """Told of each act when it begins and, with its report, when it is over: its number from 1, how many there are, the act."""
@@ -32,6 +37,7 @@ async def rehearse(
     seed: int = 1,
     faults: Sequence[str] | None = None,
     records: int | None = None,
+    like: Sequence[str] = (),
     acts: Sequence[Act] | None = None,
     runner: Runner = arun,
     watch: Watch = ignore,
@@ -39,7 +45,8 @@ async def rehearse(
     """Rehearse an integration, or the one in a file, which is not changed; nothing is asked over the network.
 
     `faults` are names (default: all), `records` those of the volume act (default: what the file's `volume` says); `acts` take
-    the place of both. Raises SpecError, and UsageError for a fault or a source that cannot be rehearsed.
+    the place of both. `like` names files that show what records look like, `FILE` or `STREAM=FILE`. Raises SpecError, and
+    UsageError for a fault or a source that cannot be rehearsed.
     """
     file = "" if isinstance(integration, Integration) else str(integration)
     if not isinstance(integration, Integration):
@@ -49,7 +56,7 @@ async def rehearse(
     chosen = acts_of(integration, seed=seed, names=faults, records=records) if acts is None else list(acts)
     began = time.monotonic()
     rehearsal = Rehearsal(integration=integration.name, file=file, seed=seed, started_at=datetime.now(UTC))
-    blueprints: dict[str, Blueprint] = {}
+    blueprints = shown(integration, like)
     with tempfile.TemporaryDirectory(prefix="syncline-rehearsal-") as folder:
         for number, act in enumerate(chosen, 1):
             watch(number, len(chosen), act, None)
@@ -63,3 +70,32 @@ async def rehearse(
     rehearsal.guessed = {name: found.guessed for name, found in blueprints.items() if found.guessed}
     rehearsal.seconds = time.monotonic() - began
     return rehearsal
+
+
+def shown(integration: Integration, like: Sequence[str]) -> dict[str, Blueprint]:
+    """How the records of those streams look of which the files (`FILE` or `STREAM=FILE`) say something. Raises UsageError."""
+    names = [stream.name for stream in integration.streams]
+    found: dict[str, Blueprint] = {}
+    for text in like:
+        name, equals, path = text.partition("=") if text.partition("=")[0] in names else ("", "", text)
+        document = _document(Path(path))
+        for stream in integration.streams:
+            likeness = likeness_of(document, stream) if not equals or name == stream.name else {}
+            if likeness:
+                found[stream.name] = blueprint_of(stream, child_keys(integration.streams, stream.name), likeness)
+    if like and not found:
+        raise UsageError(
+            "the files given with --like say nothing of these streams",
+            hint=f"give a recorded answer as STREAM=FILE ({names[0]}={like[0]}), a JSON Schema, or an OpenAPI document",
+        )
+    return found
+
+
+def _document(path: Path) -> Any:
+    try:
+        text = path.read_bytes()
+        return read(text, str(path)).data if path.suffix in (".yaml", ".yml") else decode_json(text)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint="check its name") from None
+    except MalformedBody as error:
+        raise UsageError(f"{path} is not JSON: {error}", hint="give JSON, or YAML in a file named so") from None

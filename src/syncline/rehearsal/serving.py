@@ -14,6 +14,7 @@ from syncline.engine import resolved
 from syncline.model import Clock, SystemClock
 from syncline.rehearsal.acting import Act
 from syncline.rehearsal.simulator import Answer, Call, Simulator, World
+from syncline.rehearsal.simulator.blueprint import Blueprint
 from syncline.rehearsal.simulator.seen import Seen
 from syncline.rehearsal.staging import origins_of, relocated, staged
 from syncline.spec import Integration, dump
@@ -76,7 +77,13 @@ async def _site(front: Front, port: int) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def serving(
-    integration: Integration, act: Act, folder: Path, *, port: int = 0, watch: Callable[[Seen], None] | None = None
+    integration: Integration,
+    act: Act,
+    folder: Path,
+    blueprints: dict[str, Blueprint] | None = None,
+    *,
+    port: int = 0,
+    watch: Callable[[Seen], None] | None = None,
 ) -> AsyncIterator[Path]:
     """Serve the API of an integration on real time; gives a copy of its file that asks here and nowhere else.
 
@@ -88,7 +95,7 @@ async def serving(
         here = relocated(on_stage, front.addresses)
         complete = await resolved(here.integration, here.environment, folder)
         now = clock.now()
-        world = World(complete, act.seed, act.sizes, now)
+        world = World(complete, act.seed, act.sizes, now, blueprints)
         front.simulator = Simulator(complete, world, act.faults, began=now)
         file = folder / f"{integration.name}.yaml"
         file.write_text(dump(here.integration), encoding="utf-8")

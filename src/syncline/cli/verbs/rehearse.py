@@ -15,7 +15,7 @@ from syncline.errors import UsageError
 from syncline.rehearsal.acting import Act
 from syncline.rehearsal.evidence import ActReport, Rehearsal
 from syncline.rehearsal.plan import concerned, mixture, production_volume, volume
-from syncline.rehearsal.rehearsal import Watch, ignore, rehearse
+from syncline.rehearsal.rehearsal import Watch, ignore, rehearse, shown
 from syncline.rehearsal.simulator.seen import Seen
 from syncline.spec import load
 
@@ -29,7 +29,14 @@ def main(arguments: argparse.Namespace) -> int:
     names = _names(arguments)
     watch = ignore if arguments.quiet else _watching(paint(sys.stderr), live=is_terminal(sys.stderr))
     rehearsal = asyncio.run(
-        rehearse(arguments.file, seed=arguments.seed, faults=names, records=arguments.records, watch=watch)
+        rehearse(
+            arguments.file,
+            seed=arguments.seed,
+            faults=names,
+            records=arguments.records,
+            like=arguments.like,
+            watch=watch,
+        )
     )
     _store(rehearsal, Path(arguments.output))
     if arguments.json:
@@ -63,13 +70,14 @@ async def _serve(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"  {seen.status or '–'} {seen.method} {printable(seen.path)}{brush.dim(records)}{struck}\n")
 
     with stopping() as stop:
-        async with serving(integration, act, folder, port=arguments.port or 0, watch=watch) as file:
+        known = shown(integration, arguments.like)
+        async with serving(integration, act, folder, known, port=arguments.port or 0, watch=watch) as file:
             if arguments.json:
                 sys.stdout.write(as_json({"file": str(file), "records": sum(act.sizes.values())}))
             else:
-                shown = file.relative_to(Path.cwd())
+                place = file.relative_to(Path.cwd())
                 print(f"{brush.bold(integration.name)}: {sum(act.sizes.values()):,} records, until Ctrl-C")
-                print(f"  {brush.dim('run')}    syncline run {shown}")
+                print(f"  {brush.dim('run')}    syncline run {place}")
             sys.stdout.flush()
             await stop.wait()
     return 0

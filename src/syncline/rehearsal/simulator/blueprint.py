@@ -18,6 +18,7 @@ from syncline.mapping.template import parse_template
 from syncline.model import parse_path, reveal
 from syncline.model.paths import Path
 from syncline.pagination import Pagination
+from syncline.rehearsal.simulator.likeness import Likeness
 from syncline.rehearsal.simulator.selection import selected_paths
 from syncline.rehearsal.simulator.tree import Tree
 from syncline.rehearsal.simulator.values import VALUES, Make, kind_by_name, spelled_moment
@@ -74,8 +75,11 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
     """Targets for which no value was found that their transforms take."""
 
 
-def blueprint_of(stream: Stream, child_keys: Iterable[str] = ()) -> Blueprint:
-    """`child_keys` are the paths by which other streams read this one's records as their parents."""
+def blueprint_of(stream: Stream, child_keys: Iterable[str] = (), likeness: Likeness | None = None) -> Blueprint:
+    """`child_keys` are the paths by which other streams read this one's records as their parents; `likeness` is what is known of
+    them from elsewhere, which counts where the mapping takes it.
+    """
+    likeness = likeness or {}
     tree = Tree()
     told = stream.context_names  # these the record has from its parents, and not of its own
     spelled = (*child_keys, *stream.primary_key, *_followed(stream.pagination))
@@ -91,10 +95,12 @@ def blueprint_of(stream: Stream, child_keys: Iterable[str] = ()) -> Blueprint:
         tree.put(parse_path(text), _mostly(wanted))
     guessed: list[str] = []
     if stream.mapping is not None:
-        _grow(tree, stream.mapping.fields, keys, guessed, told)
+        _grow(tree, stream.mapping.fields, keys, guessed=guessed, told=told, likeness=likeness)
+    for path, make in likeness.items() if keys != ((),) else ():
+        tree.put(path, make)
     for path in selected_paths(stream) if stream.query else ():
         tree.put(path, VALUES[kind_by_name(str(path[-1]))])
-    if stream.mapping is None and not stream.query and keys != ((),):
+    if stream.mapping is None and not stream.query and not likeness and keys != ((),):
         for name in UNTOLD:
             tree.put((name,), _now_and_then(VALUES[kind_by_name(name)]))
     fixed = {*keys, cursor.path if cursor else None, *map(parse_path, stream.where)}
@@ -152,7 +158,13 @@ def _cursor(stream: Stream, keys: Sequence[Path]) -> Cursor | None:
 
 
 def _grow(
-    tree: Tree, fields: Sequence[FieldMapping], keys: Sequence[Path], guessed: list[str], told: Sequence[str] = ()
+    tree: Tree,
+    fields: Sequence[FieldMapping],
+    keys: Sequence[Path],
+    *,
+    guessed: list[str],
+    told: Sequence[str],
+    likeness: Likeness,
 ) -> None:
     if tree.leaf is not None:
         return
@@ -164,11 +176,17 @@ def _grow(
                 inner.length = lambda h: (h >> 33) % 4
                 element = inner.at((0,)) if inner.element is None else inner.element
                 inner.length = lambda h: (h >> 33) % 4
-                _grow(element, field.each.fields, (), guessed)
+                below = {
+                    path[len(paths[0]) + 1 :]: make for path, make in likeness.items() if _is_within(path, paths[0])
+                }
+                _grow(element, field.each.fields, (), guessed=guessed, told=(), likeness=below)
             continue
         if not paths:
             continue
-        make = _first_that_fits(field, paths)
+        shown = (
+            likeness.get(tuple(0 if isinstance(step, int) else step for step in paths[0])) if len(paths) == 1 else None
+        )
+        make = shown if shown is not None and _takes(field, shown, often=True) else _first_that_fits(field, paths)
         if make is None:
             guessed.append(field.target)
             make = VALUES["words"]
@@ -198,15 +216,19 @@ def _first_that_fits(field: FieldMapping, paths: Sequence[Path]) -> Make | None:
     return next((make for make in (*tried, likely, *VALUES.values()) if _takes(field, make)), None)
 
 
-def _takes(field: FieldMapping, make: Make) -> bool:
-    """Whether the field becomes something of every sample."""
+def _is_within(path: Path, place: Path) -> bool:
+    return len(path) > len(place) + 1 and path[: len(place)] == place and path[len(place)] == 0
+
+
+def _takes(field: FieldMapping, make: Make, *, often: bool = False) -> bool:
+    """Whether the field becomes something of every sample; `often` allows for those that are null."""
     mapper = compile_mapping(Mapping(fields=(field,)))
     for h, n in SAMPLES:
         tree = Tree()
         for path in _paths_of(field):
             tree.put(path, make)
         mapped = mapper.map([tree.compile()(h, n)])
-        if mapped.rejected or mapped.batch.rows[0][0] is None:
+        if mapped.rejected or (mapped.batch.rows[0][0] is None and not (often and not field.required)):
             return False
     return True
 

@@ -7,7 +7,7 @@ changes, comes or goes is remembered.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -113,6 +113,11 @@ class Collection:
         return self.versions.get(index) or [Version(first, 0)]
 
 
+def child_keys(streams: Iterable[Stream], name: str) -> list[str]:
+    """The paths by which others read the records of this stream as their parents."""
+    return [parent.key for stream in streams for parent in stream.parents if parent.stream == name]
+
+
 class World:
     """The records of every stream. Moments are milliseconds since 1970."""
 
@@ -137,10 +142,7 @@ class World:
 
     def blueprint(self, name: str) -> Blueprint:
         if name not in self._blueprints:
-            children = [
-                parent.key for other in self.streams.values() for parent in other.parents if parent.stream == name
-            ]
-            self._blueprints[name] = blueprint_of(self.streams[name], children)
+            self._blueprints[name] = blueprint_of(self.streams[name], child_keys(self.streams.values(), name))
         return self._blueprints[name]
 
     # Records
