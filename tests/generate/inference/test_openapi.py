@@ -127,6 +127,30 @@ def test_a_child_names_its_parent() -> None:
     assert (parent.stream, parent.key, parent.as_) == ("orders", "id", "order_id")
 
 
+def test_a_grandchild_names_its_nearest_parent_alone() -> None:
+    paths = {
+        "/shops": listing(),
+        "/shops/{shop_id}/orders": listing(),
+        "/shops/{shop_id}/orders/{order_id}/lines": listing(),
+    }
+    parents = told(paths).entity("lines").parent.value
+    assert parents is not None
+    assert [(parent.stream, parent.as_) for parent in parents] == [("orders", "order_id")]
+
+
+def test_a_list_by_another_number_is_a_parent_with_less_confidence() -> None:
+    entity = told({"/orders/search": listing(), "/order/{order_id}/lines": listing()}).entity("lines")
+    assert entity.parent.value is not None
+    assert not entity.parent.likely
+
+
+def test_a_placeholder_that_no_list_fills_is_asked_for() -> None:
+    entity = told({"/shops": listing(), "/shops/{shop}/regions/{region}/orders": listing()}).entity("orders")
+    assert not entity.parent.known
+    assert entity.asks == ("region",)
+    assert entity.worth.value is False
+
+
 def test_a_parameter_that_only_a_person_knows_is_asked_for() -> None:
     operation = listing("account")
     operation["get"]["parameters"][0]["required"] = True

@@ -18,6 +18,7 @@ from syncline.generate.inference.rules.credentials import credential_names
 from syncline.generate.inference.rules.cursors import find_cursor_field, find_incremental
 from syncline.generate.inference.rules.keys import Names, find_key
 from syncline.generate.inference.rules.naming import (
+    Lists,
     find_parents,
     host_name,
     placeholders,
@@ -109,7 +110,7 @@ def entities_of(operations: Sequence[Operation], prose: str = "") -> tuple[Entit
     return tuple(_entity(name, one, streams, context) for one, name in zip(lists, names, strict=True))
 
 
-def _entity(name: str, one: _List, streams: dict[str, tuple[str, Guess[tuple[str, ...]]]], context: _Context) -> Entity:
+def _entity(name: str, one: _List, streams: Lists, context: _Context) -> Entity:
     operation, key, record = one.operation, one.key, one.record
     parent, missing = find_parents(operation.path, streams)
     pagination = find_pagination(operation, key.value[0] if key.value else None, context.prose)

@@ -86,40 +86,45 @@ def safe_name(name: str) -> str:
     return plain if re.match(r"[A-Za-z_]", plain) else f"_{plain}"
 
 
-def find_parents(
-    path: str, streams: dict[str, tuple[str, Guess[tuple[str, ...]]]]
-) -> tuple[Guess[tuple[Parent, ...]], list[str]]:
-    """The lists whose records fill a path's placeholders, and the placeholders that none fills.
+Lists = dict[str, tuple[str, Guess[tuple[str, ...]]]]
+"""The name and the primary key of each list, by its path."""
 
-    `streams` gives for the path of each list its name and its primary key.
+
+def find_parents(path: str, lists: Lists) -> tuple[Guess[tuple[Parent, ...]], list[str]]:
+    """The list whose records fill a path's last placeholder, and the placeholders that nothing fills.
+
+    That list fills the placeholders before it in its own path by its own parent, and hands them on.
     """
     names = placeholders(path)
     if not names:
         return Guess(None, 0.95, ("its path has no placeholders",)), []
-    found: list[Parent] = []
-    evidence: list[str] = []
-    missing: list[str] = []
-    confidence = 0.9
-    for name in names:
-        before = path[: path.index("{" + name + "}")].rstrip("/")
-        parent = streams.get(before)
-        if parent is None:
-            missing.append(name)
-            continue
-        stream, key = parent
-        field, sure = _filled_by(name, before, key)
-        if field is None:
-            missing.append(name)
-            continue
-        confidence = min(confidence, sure)
-        found.append(Parent.model_validate({"stream": stream, "key": field, "as": safe_name(name)}))
-        evidence.append(f"{{{name}}} follows the list {before}, whose records are identified by {field!r}")
-    if missing:
+    before = path[: path.index("{" + names[-1] + "}")].rstrip("/")
+    _, missing = find_parents(before, lists)
+    place, found = _list_at(before, lists)
+    field, sure = _filled_by(names[-1], before, found[1]) if found is not None else (None, 0.0)
+    if found is None or field is None:
+        missing = [*missing, names[-1]]
+    if missing or found is None:
         return unknown(*(f"no list gives the values of {{{name}}}" for name in missing)), missing
-    if len(found) > 1:
-        # the nearest list reads its own parents, so that it alone has to be named where it is a child itself
-        confidence = min(confidence, 0.8)
-    return Guess(tuple(found), confidence, tuple(evidence)), []
+    parent = Parent.model_validate({"stream": found[0], "key": field, "as": safe_name(names[-1])})
+    told = f"{{{names[-1]}}} follows the list {place}, whose records are identified by {field!r}"
+    return Guess((parent,), sure if place == before else sure - 0.15, (told,)), []
+
+
+def _list_at(before: str, lists: Lists) -> tuple[str, tuple[str, Guess[tuple[str, ...]]] | None]:
+    """The list at a path, or one whose path only differs in number or in a word such as `search`: /user for /users/search."""
+    if before in lists:
+        return before, lists[before]
+    wanted = _alike(before)
+    place = next((place for place in lists if wanted and _alike(place) == wanted), "")
+    return place, lists.get(place)
+
+
+def _alike(path: str) -> tuple[str, ...]:
+    steps = segments(path.lower())
+    while steps and steps[-1] in DULL:
+        steps.pop()
+    return (*steps[:-1], singular(steps[-1])) if steps and "{" not in steps[-1] else ()
 
 
 def _filled_by(name: str, before: str, key: Guess[tuple[str, ...]]) -> tuple[str | None, float]:
