@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
@@ -20,7 +22,9 @@ from syncline.generate.project import checked, compose, write_files
 from syncline.pagination import Cursor
 from syncline.secrets import references
 from syncline.spec import load, loads
+from tests.cli.conftest import Answering
 
+KEY = "canary-b81f04"
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 DOCUMENTS = Path(__file__).parent / "documents"
 SHOP = DOCUMENTS / "shop.yaml"
@@ -272,8 +276,8 @@ def answering(*answers: str) -> Callable[[str], str]:
 
 def test_the_wizard_asks_six_questions_and_again_where_it_must(capsys: pytest.CaptureFixture[str]) -> None:
     wizard = Wizard({}, [], answering(str(SHOP), "ordrs", "", "floppy", "csv", "", "", "much", "50k/day"))
-    api, said = wizard.ask()
-    assert api.title == "Practice Shop"
+    learned, said = wizard.ask()
+    assert learned.api.title == "Practice Shop"
     assert said == {
         "entities": "orders",
         "destination": "csv",
@@ -302,3 +306,85 @@ def test_what_only_a_person_knows_is_asked() -> None:
     assert (
         compose(api, checked(entities="things", params={"shop": "7"})).integration.streams[0].path == "/shops/7/things"
     )
+
+
+PEOPLE = [{"uid": f"u{number}", "name": f"N{number}", "pin": KEY} for number in range(40)]
+
+
+@pytest.fixture
+def people(answering: Callable[..., Answering]) -> Answering:
+    """An API of numbered pages that shows nothing without its key."""
+
+    def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        said = {"Content-Type": "application/json"}
+        asked = urlsplit(request.path)
+        if asked.path != "/api/people":
+            return 404, said, b"{}"
+        if request.headers.get("X-Token") != KEY:
+            return 401, said, b"{}"
+        query = dict(parse_qsl(asked.query))
+        page, size = int(query.get("page", 1)), min(int(query.get("per_page", 10)), 20)
+        found = PEOPLE[(page - 1) * size : page * size]
+        return 200, said, json.dumps({"people": found, "page": page, "total": len(PEOPLE)}).encode()
+
+    return answering(answer)
+
+
+WITH_KEY = ["--auth", "api_key=X-Token:${PEOPLE_TOKEN}"]
+
+
+@pytest.mark.parametrize("words", [["--source", "{url}/api/people"], ["--from", "{url}/api/people"],
+                                   ["--source", "{url}/api", "--entities", "people"]])  # fmt: skip
+def test_a_live_api_is_asked_with_credentials_by_reference(
+    here: Path, people: Answering, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(".env").write_text(f"PEOPLE_TOKEN={KEY}\n")
+    new(*(word.format(url=people.url) for word in words), *WITH_KEY, "--dir", "project")
+    (file,) = (here / "project").glob("*.yaml")
+    stream = load(file).streams[0]
+    assert (stream.path, stream.records, stream.primary_key) == ("/people", "people", ("uid",))
+    assert 'key: "${PEOPLE_TOKEN}"' in file.read_text()
+    assert "PEOPLE_TOKEN=\n" in (here / "project/.env.example").read_text()
+    assert "What the API answered" in (here / "project/recordings/api/people.json").read_text()
+    assert main(["test", "project"]) == 0
+    written = "".join(path.read_text() for path in (here / "project").rglob("*") if path.is_file())
+    assert KEY not in written + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["--source", "{url}/api/people"], ["--source", "{url}/api", "--entities", "people"],
+                                   ["--source", "{url}/nothing", "--entities", "people"],
+                                   ["--source", "http://127.0.0.1:1/api", "--entities", "people"]])  # fmt: skip
+def test_what_cannot_be_asked_stops_nothing(
+    here: Path, people: Answering, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    new(*(word.format(url=people.url) for word in words), "--dir", "project")
+    shown = capsys.readouterr().out
+    assert "what the API itself shows" in shown
+    assert main(["check", "project"]) == 0
+    (file,) = (here / "project").glob("*.yaml")
+    assert load(file).streams[0].path == "/people"
+
+
+def test_the_wizard_asks_for_the_key_and_looks_again(
+    here: Path, people: Answering, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def waiting(_: str) -> str:
+        answer = next(left)
+        if answer == "now":
+            Path(".env").write_text(f"PEOPLE_TOKEN={KEY}\n")
+        return "" if answer == "now" else answer
+
+    address = f"{people.url}/api/people"
+    left = iter(["People", address, "api_key", "PEOPLE_TOKEN", "X-Token", "now", "", "", "", "1/day"])
+    learned, said = Wizard({}, [], waiting).ask()
+    assert learned.live
+    assert said["auth"] == {"kind": "api_key", "key": "${PEOPLE_TOKEN}", "name": "X-Token"}
+    assert learned.api.entities[0].primary_key.value == ("uid",)
+
+
+def test_a_secret_on_the_command_line_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new("--source", "x", "--entities", "a", "--header", "X-Token: s3cret", code=2)
+    new("--source", "x", "--entities", "a", "--auth", "bearer=s3cret", code=2)
+    (here / "answers.yaml").write_text("source: x\nentities: a\nheaders: {X-Token: s3cret}\n")
+    new("--answers", "answers.yaml", code=2)
+    assert "s3cret" not in capsys.readouterr().out

@@ -116,7 +116,7 @@ def test_u1_an_unknown_api_takes_six_answers_and_less_than_five_minutes(
 ) -> None:
     """As docs/how-to/new.md tells it."""
     began = time.monotonic()
-    answers = iter(["Stripe", f"{localstripe}/v1/customers", "", "", "", "", "5000/day"])
+    answers = iter(["Stripe", f"{localstripe}/v1/customers", "", "", "", "", "", "5000/day"])
     monkeypatch.setattr("syncline.cli.verbs.new.need_a_terminal", lambda: None)
     monkeypatch.setattr("builtins.input", lambda _: next(answers))
     monkeypatch.delenv("STRIPE_TOKEN", raising=False)

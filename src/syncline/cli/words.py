@@ -47,7 +47,18 @@ def _new(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--entities", metavar="A,B", help="what to sync: orders,customers")
     parser.add_argument("--direction", metavar="WAY", help="one-way: from the source to the destination")
-    parser.add_argument("--auth", metavar="KIND", help="how requests are authorised: none, api_key, bearer, oauth2, …")
+    parser.add_argument(
+        "--auth",
+        metavar="KIND[=…]",
+        help="none, api_key, bearer, oauth2, …; or as probe takes it: api_key='X-Token:${TOKEN}'",
+    )
+    parser.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        metavar="NAME:VALUE",
+        help="a header of every request (may be repeated)",
+    )
     parser.add_argument("--volume", metavar="N/day", help="what production looks like: 50000/day")
     parser.add_argument("--schedule", metavar="WORDS", help="when to run (default: every 15 minutes)")
     parser.add_argument(

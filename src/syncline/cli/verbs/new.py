@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from syncline.cli.credentials import auth_answer, credentials_of
 from syncline.cli.door import as_json
 from syncline.cli.paint import paint
 from syncline.cli.wizard.asking import Wizard, need_a_terminal
 from syncline.cli.wizard.closing import closing, next_steps
-from syncline.errors import UsageError
+from syncline.errors import SynclineError, UsageError
 from syncline.generate.code import package_files
 from syncline.generate.project import (
     Draft,
@@ -22,8 +23,11 @@ from syncline.generate.project import (
     learn,
     project_files,
     samples,
+    surroundings,
     write_files,
 )
+from syncline.recordings import record, replay
+from syncline.spec import load
 
 QUESTIONS = ("source", "destination", "entities", "direction", "auth", "volume", "schedule")
 
@@ -35,12 +39,16 @@ def main(arguments: argparse.Namespace) -> int:
         answers = checked(**said)
         if not origins and answers.source is None:
             raise UsageError("which API is the source?", hint="--source NAME, or --from FILE or URL")
-        api = asyncio.run(learn(origins, answers.source, answers.auth))
+        learned = asyncio.run(learn(origins, answers))
+        if learned.trouble is not None and not learned.api.entities and not answers.entities:
+            raise learned.trouble
     else:
         need_a_terminal()
-        api, said = Wizard(said, origins).ask()
+        learned, said = Wizard(said, origins).ask()
         answers = checked(**said)
-    draft = compose(api, answers)
+    draft = compose(learned.api, answers)
+    if learned.trouble is not None:
+        draft.unknown.insert(0, f"what the API itself shows: {learned.trouble.what}")
     folder = Path(arguments.dir or draft.integration.name)
     recordings = asyncio.run(samples(draft.integration, draft.entities))
     if arguments.code:
@@ -48,6 +56,8 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         files = project_files(draft.integration, draft.text, recordings)
     kept = write_files(folder, files, force=arguments.force)
+    if learned.live and not arguments.code:
+        asyncio.run(_recorded(folder / f"{draft.integration.name}.yaml"))
     if arguments.json:
         sys.stdout.write(as_json(_data(draft, folder, files, kept)))
         return 0
@@ -57,10 +67,31 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def _recorded(file: Path) -> None:
+    """Put real answers in the place of made-up ones, where the API gives them."""
+    integration = load(file)
+    try:
+        made = await record(file, environment=surroundings())
+    except SynclineError:
+        return  # made-up ones are there, and syncline test FILE --record tells what is wrong
+    for path, recording in made:
+        done = await replay(integration, recording)
+        if done.error is None:
+            recording.expect = done.outcome
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(recording.dumped())
+
+
 def _said(arguments: argparse.Namespace) -> dict[str, Any]:
     """The answers of the file, and over them those of the options."""
     said = answers_in(Path(arguments.answers)) if arguments.answers else {}
     said |= {name: value for name in QUESTIONS if (value := getattr(arguments, name)) is not None}
+    if isinstance(said.get("auth"), str):
+        said["auth"] = auth_answer(said["auth"])
+    written = said.get("headers") or {}
+    headers = [*(f"{name}: {value}" for name, value in dict(written).items()), *arguments.header]
+    if headers:
+        said["headers"] = {name: str(value) for name, value in credentials_of(None, headers).headers.items()}
     params = dict(said.get("params") or {})
     for pair in arguments.param:
         name, equals, value = pair.partition("=")

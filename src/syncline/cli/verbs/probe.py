@@ -8,18 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from syncline.cli.credentials import credentials_of
 from syncline.cli.door import as_json, redacted_text
 from syncline.cli.paint import printable
-from syncline.errors import SpecError, UsageError
-from syncline.generate.inference import Api, Credentials, Entity, Guess, discover, plain
-from syncline.spec.yaml_text import read as read_yaml
+from syncline.generate.inference import Api, Entity, Guess, discover, plain
 
-SENSITIVE = ("authorization", "cookie", "key", "token", "secret", "password")
 WIDTH = 120
 SHOWN = 25
 BAR = 5
@@ -41,47 +38,6 @@ def main(arguments: argparse.Namespace) -> int:
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     console.print(block(found))
     return 0
-
-
-def credentials_of(auth: str | None, headers: list[str]) -> Credentials:
-    """The credentials that the words of a command line mean. Raises UsageError, for literal secrets too."""
-    pairs: dict[str, str] = {}
-    for header in headers:
-        name, colon, value = (part.strip() for part in header.partition(":"))
-        if not colon or not name:
-            raise UsageError(f"--header {header!r} is no header", hint="write NAME:VALUE")
-        if any(word in name.lower() for word in SENSITIVE) and "${" not in value:
-            raise UsageError(
-                f"the header {name} holds a secret as it stands, which shells and logs keep",
-                hint=f"put it into the environment and write --header '{name}: ${{NAME}}'",
-            )
-        pairs[name] = value
-    try:
-        return Credentials.model_validate({"auth": _auth(auth) if auth else None, "headers": pairs})
-    except ValidationError as error:
-        first = error.errors()[0]
-        inner = first.get("ctx", {}).get("errors") or [first]
-        raise UsageError(
-            f"--auth cannot be used: {inner[0]['msg']}", hint="syncline probe URL --auth bearer='${TOKEN}'"
-        ) from None
-
-
-def _auth(text: str) -> Any:
-    kind, sign, value = text.partition("=")
-    if sign and kind == "bearer":
-        return {"kind": "bearer", "token": value}
-    if sign and kind == "basic":
-        user, _, password = value.replace("${env:", "${").partition(":")
-        return {"kind": "basic", "username": user, "password": password}
-    if sign and kind == "api_key":
-        name, colon, key = value.partition(":")
-        if not colon or name.startswith("${"):
-            return {"kind": "api_key", "key": value}
-        return {"kind": "api_key", "name": name, "key": key}
-    try:
-        return read_yaml(text, "--auth").data
-    except SpecError as error:
-        raise UsageError(f"--auth {text!r} is no block and no kind=…", evidence=str(error.what)) from None
 
 
 def block(api: Api) -> RenderableType:

@@ -10,14 +10,17 @@ from typing import Any
 
 import msgspec
 
+from syncline.cli.credentials import auth_answer
 from syncline.cli.door import redacted_text
 from syncline.cli.paint import Paint, paint, printable
-from syncline.errors import SynclineError, UsageError
+from syncline.errors import AuthError, SynclineError, UsageError
 from syncline.generate.inference import Api, Entity
-from syncline.generate.project import checked, chosen_entities, learn
-from syncline.generate.project.learning import NeedsCredentials
+from syncline.generate.project import Learned, checked, chosen_entities, learn
+from syncline.generate.project.naming import variable_prefix
 from syncline.generate.project.places import destination_block
+from syncline.generate.project.ways import auth_block
 from syncline.model import kind_of
+from syncline.model.text import REFERENCE
 
 FLAGS = "--source or --from, --destination, --entities, --direction, --auth, --volume"
 WIDTH = 78
@@ -62,9 +65,13 @@ class Wizard:
     def __init__(self, said: dict[str, Any], origins: Sequence[str], read: Callable[[str], str] | None = None) -> None:
         self.said, self.origins, self._read = dict(said), list(origins), read or input
         self.brush: Paint = paint(sys.stdout)
-        self.api = Api(name="api")
+        self.learned = Learned(api=Api(name="api"))
 
-    def ask(self) -> tuple[Api, dict[str, Any]]:
+    @property
+    def api(self) -> Api:
+        return self.learned.api
+
+    def ask(self) -> tuple[Learned, dict[str, Any]]:
         """What is known of the API, and every answer. Raises EOFError and KeyboardInterrupt for who leaves."""
         title, rest = self.brush.bold("A new integration"), "six questions; Enter takes what stands in brackets"
         print(f"\n{title}  {self.brush.dim(rest)}\n")
@@ -76,7 +83,7 @@ class Wizard:
         self._question(question, default, self._valid("auth"))
         self._question(VOLUME, "10000/day", self._valid("volume"))
         self._parameters()
-        return self.api, self.said
+        return self.learned, self.said
 
     def _source(self) -> None:
         said = str(self.said.get("source") or "")
@@ -112,18 +119,41 @@ class Wizard:
         source = None if answer in origins else answer or None
         if any("://" in place for place in (*origins, source or "")):
             print(f"    {self.brush.dim('asking it: read-only, a few requests')}")
-        while True:
-            try:
-                self.api = asyncio.run(learn(origins, source, self.said.get("auth")))
-                break
-            except NeedsCredentials as error:
-                self._tell(error)
-                self.api = error.api
-                if not self.said.get("auth"):
-                    self._question(*self._auth("bearer"), self._valid("auth"))
-                elif self._read("    Enter tries again, skip goes on without › ").strip().lower() == "skip":
-                    break
         self.origins = origins
+        while True:
+            answers = checked(**{**self.said, "source": source, "params": {}})
+            self.learned = asyncio.run(learn(origins, answers))
+            trouble = self.learned.trouble
+            if trouble is None:
+                return
+            self._tell(trouble)
+            if not isinstance(trouble, AuthError):
+                return
+            if not self.said.get("auth"):
+                self._credentials()
+            elif self.learned.missing:
+                names = ", ".join(self.learned.missing)
+                said = self._read(f"    put {names} into .env; Enter looks again, skip goes on without › ")
+                if said.strip().lower() == "skip":
+                    return
+            else:
+                return
+
+    def _credentials(self) -> None:
+        """Which kind, and which variables have it."""
+        self._question(*self._auth("bearer"), self._valid("auth"))
+        kind = self.said["auth"]
+        if kind in ("none", None) or isinstance(kind, dict):
+            return
+        block, _ = auth_block(self.api, kind, variable_prefix(self.api.name))
+        assert block is not None
+        for name, value in block.items():
+            if isinstance(value, str) and (match := REFERENCE.fullmatch(value)):
+                variable = self._read(f"    {name} is in the environment variable [{match[1]}] › ").strip() or match[1]
+                block[name] = f"${{{variable}}}"
+        if kind == "api_key" and "name" not in block:
+            block["name"] = self._read("    in the header [X-API-Key] › ").strip() or "X-API-Key"
+        self.said["auth"] = block
 
     def _entities(self) -> None:
         known = self.api.entities
@@ -158,7 +188,7 @@ class Wizard:
 
     def _valid(self, name: str) -> Callable[[str], None]:
         def check(answer: str) -> None:
-            checked(**{name: answer})
+            checked(**{name: auth_answer(answer) if name == "auth" else answer})
 
         return check
 
@@ -181,7 +211,7 @@ class Wizard:
             except SynclineError as error:
                 self._tell(error)
                 continue
-            self.said[name] = answer
+            self.said[name] = auth_answer(answer) if name == "auth" else answer
             print()
             return
 

@@ -3,12 +3,13 @@
 from syncline.generate.project.answers import Answers, answers_in, checked
 from syncline.generate.project.compose import Draft, chosen_entities, compose
 from syncline.generate.project.files import project_files, variables, write_files
-from syncline.generate.project.learning import learn
+from syncline.generate.project.learning import Learned, learn, surroundings
 from syncline.generate.project.samples import samples
 
 __all__ = [
     "Answers",
     "Draft",
+    "Learned",
     "answers_in",
     "checked",
     "chosen_entities",
@@ -16,6 +17,7 @@ __all__ = [
     "learn",
     "project_files",
     "samples",
+    "surroundings",
     "variables",
     "write_files",
 ]

@@ -21,15 +21,16 @@ _TIMES = {"": 1, "k": 1_000, "M": 1_000_000}
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """What was answered; None and empty where nobody was asked, so that what was found out counts.
 
-    `source` is a name or an address, `entities` are names of lists, `auth` a kind, `volume` such as `50000 records/day`, `params`
-    values of parameters that only a person knows.
+    `source` is a name or an address, `entities` are names of lists, `auth` a kind or a whole block, `headers` go with every request
+    (secrets by reference), `volume` is such as `50000 records/day`, `params` are values of parameters that only a person knows.
     """
 
     source: str | None = None
     destination: str | None = None
     entities: tuple[str, ...] = ()
     direction: str = "one-way"
-    auth: str | None = None
+    auth: str | dict[str, Any] | None = None
+    headers: dict[str, str] = {}
     volume: str | None = None
     schedule: str | None = None
     params: dict[str, str] = {}
@@ -54,10 +55,10 @@ def checked(**given: Any) -> Answers:
             f"{said['direction']!r} is not in this version of Syncline",
             hint="--direction one-way: source to destination",
         )
-    if "auth" in said and said["auth"] not in AUTHS:
+    kind = said["auth"].get("kind") if isinstance(said.get("auth"), dict) else said.get("auth", "none")
+    if kind not in AUTHS:
         raise UsageError(
-            f"there is no auth kind {said['auth']!r}; {did_you_mean(str(said['auth']), AUTHS)}",
-            hint=f"--auth {'|'.join(AUTHS)}",
+            f"there is no auth kind {kind!r}; {did_you_mean(str(kind), AUTHS)}", hint=f"--auth {'|'.join(AUTHS)}"
         )
     try:
         return msgspec.convert(said, Answers)

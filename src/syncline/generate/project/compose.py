@@ -123,7 +123,7 @@ class _Composer:
             self._note(("source", "base_url"), "base_url", api.base_url)
         elif base is None:
             self._unknown(("source", "base_url"), "the API's address", api.base_url)
-        headers = {name: value for name, value in api.headers.items() if safe_text(value)}
+        headers = {name: value for name, value in api.headers.items() if safe_text(value)} | answers.headers
         if headers:
             source["headers"] = headers
         auth, guess = auth_block(api, answers.auth, self.prefix)

@@ -33,8 +33,15 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-def auth_block(api: Api, wanted: str | None, prefix: str) -> tuple[dict[str, Any] | None, Guess[Any] | None]:
-    """The block, or None for none, and the guess it comes from, if it comes from one."""
+def auth_block(
+    api: Api, wanted: str | dict[str, Any] | None, prefix: str
+) -> tuple[dict[str, Any] | None, Guess[Any] | None]:
+    """The block, or None for none, and the guess it comes from, if it comes from one. A block that was answered stays as it is."""
+    if isinstance(wanted, dict):
+        alike = (
+            guess for guess in api.auth if guess.value is not None and kind_of(type(guess.value)) == wanted["kind"]
+        )
+        return wanted, next(alike, None)
     if wanted == "none":
         return None, None
     for guess in api.auth:
