@@ -12,7 +12,22 @@ from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import duckdb
+import psycopg
+import pymysql.cursors
 
+import syncline.databases.alchemy
+import syncline.databases.duckdb
+import syncline.databases.mysql
+import syncline.databases.postgres
+import syncline.destinations.api.sink
+import syncline.destinations.file.opening
+import syncline.destinations.file.sink
+import syncline.destinations.sql.alchemy
+import syncline.destinations.sql.duckdb
+import syncline.destinations.sql.mysql
+import syncline.destinations.sql.postgres
+import syncline.destinations.sql.sink
+import syncline.destinations.sql.sqlite  # noqa: F401 – the processes that are killed find them imported
 from syncline.destinations import Destination, DuckDb, File, Sql
 from syncline.model import Secret, decode_json
 from syncline.testing import Abilities, Bench, at, batch, done
@@ -169,8 +184,6 @@ class PostgresqlBench(DatabaseBench):
         return Sql(url=self.url)
 
     def read(self, table: str = TABLE) -> list[dict[str, Any]]:
-        import psycopg
-
         with psycopg.connect(self.url, row_factory=psycopg.rows.dict_row, autocommit=True) as connection:
             psycopg.types.json.set_json_loads(decode_json, connection)
             try:
@@ -185,8 +198,6 @@ class PostgresqlBench(DatabaseBench):
         self._do(self.url, statement)
 
     def _do(self, url: str, statement: str) -> None:
-        import psycopg
-
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(statement)
 
@@ -201,8 +212,6 @@ class MariadbBench(DatabaseBench):
 
     def read(self, table: str = TABLE) -> list[dict[str, Any]]:
         """In the order of their keys: InnoDB knows no other."""
-        import pymysql
-
         with mariadb_connection(schema_of(self.folder)) as connection:
             cursor = connection.cursor(pymysql.cursors.DictCursor)
             try:
@@ -221,8 +230,6 @@ class MariadbBench(DatabaseBench):
 
 
 def mariadb_connection(database: str | None = None) -> Any:
-    import pymysql
-
     parts = urlsplit(need_mariadb())
     return pymysql.connect(
         host=parts.hostname,
