@@ -220,7 +220,7 @@ class _Playing:
     def _must_survive(self, fault: Fault) -> bool:
         """A write whose answer is lost may stay in doubt, where the API cannot be asked what became of it."""
         certain = all(stream.into.idempotency_header or stream.into.match for stream in self.integration.streams)
-        return fault.fate == "survived" and (fault.place != "writes" or certain)
+        return fault.fate == "survived" and (fault.place != "writes" or (certain and not fault.garbles))
 
 
 def _read_all(told: dict[str, Any]) -> bool:

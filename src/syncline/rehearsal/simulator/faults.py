@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import msgspec
 
 from syncline.model import kind_of
-from syncline.model.paths import Path
 from syncline.rehearsal.simulator.paging import Part
 from syncline.rehearsal.simulator.values import GOLDEN, MASK, mixed
 from syncline.rehearsal.simulator.wire import Answer, Call, refused
-from syncline.rehearsal.simulator.world import Spoil, World
+from syncline.rehearsal.simulator.world import World
 from syncline.spec import Integration
 
 Place = Literal["pages", "tokens", "writes"]
@@ -52,6 +51,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
     """Whether it strikes several times in a row in a mixture."""
     mixes: ClassVar[bool] = True
     """Whether it is drawn into mixtures."""
+    garbles: ClassVar[bool] = False
+    """Whether the answer arrives whole and says nothing, so that of a write nobody learns what it made."""
     anywhere: ClassVar[bool] = False
     """Whether it may strike token requests and writes as well as pages."""
     at: int = 1
@@ -179,6 +180,7 @@ class Cut(Fault, frozen=True, kw_only=True, tag="cut"):
 class Malformed(Fault, frozen=True, kw_only=True, tag="malformed"):
     line = "200 with half a document"
     anywhere: ClassVar[bool] = True
+    garbles: ClassVar[bool] = True
 
     def afterwards(self, answer: Answer) -> Answer:
         return answer.but(body=answer.body[: len(answer.body) // 2])
@@ -187,6 +189,7 @@ class Malformed(Fault, frozen=True, kw_only=True, tag="malformed"):
 class Empty(Fault, frozen=True, kw_only=True, tag="empty"):
     line = "200 without a body"
     anywhere: ClassVar[bool] = True
+    garbles: ClassVar[bool] = True
 
     def afterwards(self, answer: Answer) -> Answer:
         return answer.but(body=b"")
@@ -195,6 +198,7 @@ class Empty(Fault, frozen=True, kw_only=True, tag="empty"):
 class Html(Fault, frozen=True, kw_only=True, tag="html"):
     line = "200 with a page for people"
     anywhere: ClassVar[bool] = True
+    garbles: ClassVar[bool] = True
 
     def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
         page = b"<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"
@@ -303,99 +307,6 @@ class DestinationAway(Fault, frozen=True, kw_only=True, tag="destination-away"):
 
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
         scene.take_away()
-
-
-class Spoilt(Fault, frozen=True, kw_only=True, tag="missing-field"):
-    """Base of faults of single records, which stay as they are from then on."""
-
-    line = "a record lacks a field that is required"
-    fate: ClassVar[Fate] = "told"  # where the file allows fewer rejects than that
-
-    def bend(self, scene: Scene, part: Part) -> None:
-        if not part.numbers:
-            return
-        blueprint = scene.world.blueprint(part.stream.name)
-        paths = blueprint.required or blueprint.optional
-        h = mixed(scene.world.seed * GOLDEN + scene.number & MASK)
-        if paths:
-            number = part.numbers[h % len(part.numbers)]
-            scene.world.spoil(
-                part.stream.name, number, part.moment, self.spoiling(paths[(h >> 16) % len(paths)], h >> 24)
-            )
-
-    def spoiling(self, path: Path, h: int) -> Spoil:
-        return lambda record: _without(record, path)
-
-
-class NullField(Spoilt, frozen=True, kw_only=True, tag="null-field"):
-    line = "a field that is required is null"
-
-    def spoiling(self, path: Path, h: int) -> Spoil:
-        return lambda record: _with(record, path, None)
-
-
-class ChangedType(Spoilt, frozen=True, kw_only=True, tag="changed-type"):
-    line = "a field is of another type than ever before"
-
-    def spoiling(self, path: Path, h: int) -> Spoil:
-        other = OTHER_TYPES[h % len(OTHER_TYPES)]
-        return lambda record: _with(record, path, other)
-
-
-class Poison(Spoilt, frozen=True, kw_only=True, tag="poison"):
-    line = "a field holds what hardly anybody can store"
-
-    def spoiling(self, path: Path, h: int) -> Spoil:
-        poison = POISON[h % len(POISON)]
-        return lambda record: _with(record, path, poison)
-
-
-class NewField(Spoilt, frozen=True, kw_only=True, tag="new-field"):
-    line = "records have a field that is new"
-    fate = "survived"
-
-    def spoiling(self, path: Path, h: int) -> Spoil:
-        return lambda record: {**record, "rehearsed_field": "new"} if isinstance(record, dict) else record
-
-
-OTHER_TYPES: tuple[Any, ...] = ({"unexpected": True}, [1, 2, 3], "twelve", True, 12)
-POISON: tuple[Any, ...] = (
-    "\x00 in the midst",
-    "half a character: \ud83c",
-    2**70 + 1,
-    "x" * 70_000,
-    "'; DROP TABLE things; --",
-    "=1+1",
-    "${HOME}",
-)
-
-
-def _with(record: Any, path: Path, value: Any) -> Any:
-    """A record with a value at a path, where the path leads anywhere; records are made afresh, so in place."""
-    inner = record
-    for step in path[:-1]:
-        inner = _below(inner, step)
-    last = path[-1]
-    if isinstance(inner, dict) and isinstance(last, str):
-        inner[last] = value
-    return record
-
-
-def _without(record: Any, path: Path) -> Any:
-    inner = record
-    for step in path[:-1]:
-        inner = _below(inner, step)
-    if isinstance(inner, dict):
-        inner.pop(path[-1], None)
-    return record
-
-
-def _below(value: Any, step: Any) -> Any:
-    if isinstance(value, dict):
-        return value.get(step)
-    return (
-        value[step] if isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value) else None
-    )
 
 
 def _moment(now: datetime) -> int:

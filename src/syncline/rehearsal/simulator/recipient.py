@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from syncline.destinations import GraphQLApi
 from syncline.destinations.api.forms import parse_form
 from syncline.destinations.calls import Operation
 from syncline.http import Connection
@@ -17,6 +18,8 @@ from syncline.spec import Stream
 Record = dict[str, Any]
 PLACE = re.compile(r"\{([^{}]+)\}")
 REMOTE = "id"
+RECORD = "input"
+Act = Callable[[Stream, dict[str, str], Call], Answer]
 
 
 class Recipient:
@@ -46,9 +49,9 @@ class Recipient:
             self._known[key] = answer
         return answer
 
-    def _routes_of(self, stream: Stream) -> Iterator[_Route]:
+    def _routes_of(self, stream: Stream) -> Iterator[Route]:
         into = stream.into
-        acts: dict[Operation, Callable[[Stream, dict[str, str], Call], Answer]] = {
+        acts: dict[Operation, Act] = {
             "create": self._create,
             "update": self._update,
             "delete": self._delete,
@@ -56,14 +59,22 @@ class Recipient:
         for operation, act in acts.items():
             line: str | None = getattr(into, operation)
             if line is not None and line != "ignore":
-                yield _Route(self._base, line, stream, act)
+                yield self._route(line, stream, act)
             many: str | None = getattr(into, f"batch_{operation}")
             if many is not None:
-                yield _Route(self._base, many, stream, self._several(operation))
+                yield self._route(many, stream, self._several(operation))
         if into.lookup is not None:
-            yield _Route(self._base, into.lookup, stream, self._look)
-        elif into.match is not None and into.create is not None and "{" not in parse_form(into.create).path:
-            yield _Route(self._base, f"GET {parse_form(into.create).path}", stream, self._look)
+            yield self._route(into.lookup, stream, self._look)
+        elif self._listed(stream):
+            yield self._route(f"GET {parse_form(into.create or '').path}", stream, self._look)
+
+    def _route(self, line: str, stream: Stream, act: Act) -> Route:
+        return RestRoute(self._base, line, stream, act)
+
+    def _listed(self, stream: Stream) -> bool:
+        """Whether records are looked up in the list that create adds to."""
+        into = stream.into
+        return into.match is not None and into.create is not None and "{" not in parse_form(into.create).path
 
     def _create(self, stream: Stream, named: dict[str, str], call: Call) -> Answer:
         record = self._made(stream, named, self._sent(stream, call))
@@ -103,16 +114,19 @@ class Recipient:
             number = None if found is MISSING else str(found)
         return self.records[stream.name].get(number or "/".join(named.values()))
 
-    def _several(self, operation: Operation) -> Callable[[Stream, dict[str, str], Call], Answer]:
+    def _several(self, operation: Operation) -> Act:
         """Each record of a batch for itself, with a result in its place."""
 
         def act(stream: Stream, named: dict[str, str], call: Call) -> Answer:
             into = stream.into
-            found = compile_path(into.batch_records or ".")(call.json)
+            found = self._items(stream, call)
             results = [self._result(stream, operation, item) for item in (found if isinstance(found, list) else [])]
             return answered(put_path({}, into.results, results) if into.results not in (None, ".") else results)
 
         return act
+
+    def _items(self, stream: Stream, call: Call) -> Any:
+        return compile_path(stream.into.batch_records or ".")(call.json)
 
     def _result(self, stream: Stream, operation: Operation, item: Any) -> Any:
         into = stream.into
@@ -134,18 +148,23 @@ class Recipient:
     def _look(self, stream: Stream, named: dict[str, str], call: Call) -> Answer:
         """Records that have every value that the lookup names."""
         into = stream.into
-        form = parse_form(into.lookup) if into.lookup else None
-        wanted = dict(named)
-        params = dict(form.params) if form else {str(into.match): f"{{{into.match}}}"}
-        for name, template in params.items():
-            if field := PLACE.fullmatch(template):
-                wanted[field[1]] = call.params.get(name, "")
+        wanted = self._wanted(stream, named, call)
         found = [
             record
             for record in self.records[stream.name].values()
             if all(str(compile_path(field)(record)) == value for field, value in wanted.items())
         ]
         return answered(found if into.found in (None, ".") else put_path({}, into.found, found))
+
+    def _wanted(self, stream: Stream, named: dict[str, str], call: Call) -> dict[str, str]:
+        """The fields that a record must have to be found, and their values."""
+        into = stream.into
+        wanted = dict(named)
+        params = dict(parse_form(into.lookup).params) if into.lookup else {str(into.match): f"{{{into.match}}}"}
+        for name, template in params.items():
+            if field := PLACE.fullmatch(template):
+                wanted[field[1]] = call.params.get(name, "")
+        return wanted
 
     def _sent(self, stream: Stream, call: Call) -> Record:
         body: Any = call.json if stream.into.encoding == "json" else call.form
@@ -157,14 +176,54 @@ class Recipient:
         return record if stream.into.answer in (None, ".") else put_path({}, stream.into.answer, record)
 
 
-class _Route:
+class GraphQLRecipient(Recipient):
+    """The same behind one address: mutations are told by their text, and carry the record in their variables."""
+
+    def _route(self, line: str, stream: Stream, act: Act) -> Route:
+        return GraphQLRoute(self._base, line, stream, act)
+
+    def _listed(self, stream: Stream) -> bool:
+        return False
+
+    def _made(self, stream: Stream, named: dict[str, str], record: Record) -> Record:
+        return super()._made(stream, {}, record)
+
+    def _items(self, stream: Stream, call: Call) -> Any:
+        variables = _variables(call)
+        return variables.get(stream.into.batch_records or next(iter(variables), ""))
+
+    def _sent(self, stream: Stream, call: Call) -> Record:
+        variables = _variables(call)
+        record = variables.get(stream.into.wrap or RECORD, {n: v for n, v in variables.items() if n != REMOTE})
+        return dict(record) if isinstance(record, dict) else {}
+
+    def _wanted(self, stream: Stream, named: dict[str, str], call: Call) -> dict[str, str]:
+        return {name: str(value) for name, value in _variables(call).items()}
+
+
+def _variables(call: Call) -> dict[str, Any]:
+    found = (call.json or {}).get("variables")
+    return found if isinstance(found, dict) else {}
+
+
+class Route:
     """How one call of a stream looks, and what it does."""
 
-    def __init__(
-        self, base: str, line: str, stream: Stream, act: Callable[[Stream, dict[str, str], Call], Answer]
-    ) -> None:
+    def __init__(self, stream: Stream, act: Act) -> None:
+        self.stream, self.act = stream, act
+
+    def fits(self, call: Call) -> dict[str, str] | None:
+        """What the call names in its address, or None where it is another one."""
+        raise NotImplementedError
+
+
+class RestRoute(Route):
+    """A method and a path."""
+
+    def __init__(self, base: str, line: str, stream: Stream, act: Act) -> None:
+        super().__init__(stream, act)
         form = parse_form(line)
-        self.method, self.stream, self.act = form.method, stream, act
+        self._method = form.method
         path = form.path if form.path.startswith("/") else urlsplit(form.path).path
         pieces = PLACE.split((base if form.path.startswith("/") else "") + path)
         self._names = pieces[1::2]
@@ -173,5 +232,26 @@ class _Route:
         )
 
     def fits(self, call: Call) -> dict[str, str] | None:
-        found = self._path.fullmatch(call.path) if call.method == self.method else None
+        found = self._path.fullmatch(call.path) if call.method == self._method else None
         return None if found is None else dict(zip(self._names, map(unquote, found.groups()), strict=True))
+
+
+class GraphQLRoute(Route):
+    """A text, posted to the one address there is."""
+
+    def __init__(self, base: str, text: str, stream: Stream, act: Act) -> None:
+        super().__init__(stream, act)
+        self._base, self._text = base, text
+
+    def fits(self, call: Call) -> dict[str, str] | None:
+        if call.method != "POST" or call.path.rstrip("/") != self._base or (call.json or {}).get("query") != self._text:
+            return None
+        number = _variables(call).get(REMOTE)
+        return {} if number is None else {REMOTE: str(number)}
+
+
+def recipient_of(destination: Any, streams: list[Stream]) -> Recipient | None:
+    """The API behind a destination that is one."""
+    if not isinstance(destination, Connection):
+        return None
+    return (GraphQLRecipient if isinstance(destination, GraphQLApi) else Recipient)(destination, streams)

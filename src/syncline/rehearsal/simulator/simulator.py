@@ -9,14 +9,13 @@ from email.utils import format_datetime
 from functools import partial
 from typing import Any
 
-from syncline.destinations import RestApi
 from syncline.http import Connection
 from syncline.model import reveal
 from syncline.rehearsal.simulator.doors import Door, door_of
 from syncline.rehearsal.simulator.faults import Fault
 from syncline.rehearsal.simulator.paging import Part, Unreadable, locate, phrase
 from syncline.rehearsal.simulator.quota import TELLING, WAYS, Quota
-from syncline.rehearsal.simulator.recipient import Recipient
+from syncline.rehearsal.simulator.recipient import Recipient, recipient_of
 from syncline.rehearsal.simulator.routes import Route, line_of, routes_of
 from syncline.rehearsal.simulator.seen import Kind, Seen, Struck
 from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
@@ -46,7 +45,7 @@ class Simulator:
         way, telling = WAYS[world.seed % len(WAYS)], TELLING[world.seed // len(WAYS) % len(TELLING)]
         self.quota = Quota(source.rate_limit, way, telling)
         destination = integration.destination
-        self.recipient = Recipient(destination, list(integration.streams)) if isinstance(destination, RestApi) else None
+        self.recipient = recipient_of(destination, list(integration.streams))
         self.other_door = _door(destination, world.seed) if isinstance(destination, Connection) else Door()
         self.other_quota = Quota(
             destination.rate_limit if isinstance(destination, Connection) else Limits(), self.quota.way
