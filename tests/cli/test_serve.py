@@ -11,12 +11,15 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.conftest import ShopProcess, command, environment, syncline, write_files
+from tests.cli.conftest import Answering, ShopProcess, command, environment, syncline, write_files
+from tests.operate.test_alerts import Receiver
 
 
 @pytest.fixture
@@ -109,6 +112,44 @@ def check_what_it_shows(serving: Serving) -> None:
         page = answer.read().decode()
     assert "shop-orders" in page
     assert "did you mean &#x27;volume&#x27;?" in page
+
+
+ALERTED = """\
+name: failing
+schedule: every 1 second
+source: {{kind: rest, base_url: "http://127.0.0.1:{port}", retry: {{attempts: 1}}}}
+streams: [{{name: orders, path: /orders, primary_key: id}}]
+destination: {{kind: sql, url: "sqlite:///failing.db"}}
+alerts: [{{to: "${{HOOK}}", on: [failed]}}]
+"""
+
+
+@pytest.mark.slow
+def test_who_has_to_know_is_told_and_told_when_it_is_over(tmp_path: Path, answering: Callable[..., Answering]) -> None:
+    def orders(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        return 200, {"Content-Type": "application/json"}, b'[{"id": 1}]'
+
+    inside = tmp_path / "integrations"
+    inside.mkdir()
+    receiver = Receiver()
+    inside.joinpath(".env").write_text(f"HOOK=http://{receiver.place}/hook\n")
+    inside.joinpath("failing.yaml").write_text(ALERTED.format(port=9))
+    serving = Serving(tmp_path)
+    try:
+        serving.until(lambda: receiver.got)
+        told = [receiver.got[0][1]]
+        assert (told[0]["integration"], told[0]["alert"], told[0]["status"]) == ("failing", "failed", "firing")
+        inside.joinpath("failing.yaml").write_text(ALERTED.format(port=urlsplit(answering(orders).url).port))
+        serving.until(lambda: len(receiver.got) > 1)
+        told.append(receiver.got[1][1])
+        assert (told[1]["status"], told[1]["key"]) == ("resolved", told[0]["key"])
+        serving.until(lambda: [line["resolved"] for line in serving.lines("alert_told")] == [False, True])
+        assert serving.terminate()[0] == 0
+    finally:
+        receiver.close()
+        if serving.process.poll() is None:
+            serving.process.kill()
+            serving.process.wait()
 
 
 def check_what_it_leaves(place: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -384,3 +385,21 @@ async def test_a_failing_channel_is_told_once_and_fails_nothing(
     monkeypatch.delenv("WHERE")
     await watched.look(one)
     assert len(watched.heard) == 2
+
+
+async def test_a_slow_channel_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(*_: object) -> None:
+        begun.set()
+        await release.wait()
+
+    monkeypatch.setattr("syncline.operate.alerts.teller.deliver", slow)
+    monkeypatch.setenv("WHERE", "https://slow.example/hook")
+    watched, one = Watched(tmp_path, SimulatedClock()), served(ran(status="failed", error={"what": "server"}))
+    first = asyncio.create_task(watched.look(one))
+    await begun.wait()
+    await asyncio.wait_for(watched.look(one), 1)  # does not wait for the first
+    release.set()
+    await first
+    assert [type(event) for event in watched.heard] == [events.AlertTold]

@@ -284,6 +284,19 @@ async def test_a_failure_of_one_is_no_failure_of_others(stage: Stage) -> None:
     assert "not in your file" in next(r.error["cause"] for r in stage.reports if r.integration == "buggy" and r.error)
 
 
+async def test_whoever_is_told_of_runs_cannot_harm_them(stage: Stage) -> None:
+    stage.write("quarter")
+
+    async def broken(one: Served, report: Report) -> None:
+        raise ZeroDivisionError("oh")
+
+    stage.server.observers.insert(0, broken)
+    async with stage.serving():
+        await stage.clock.run(31 * 60)
+    assert len(stage.starts["quarter"]) == len(stage.reports) == 2
+    assert len(stage.told(events.Noticed)) == 2
+
+
 async def test_what_the_api_put_off_goes_on_when_the_api_said(stage: Stage) -> None:
     stage.write("limited", "schedule: every 15 minutes")
     until = NOON + timedelta(minutes=52, seconds=30)

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from syncline.auth import Certificate
 from syncline.errors import PlanError
-from syncline.events import Noticed
+from syncline.events import CredentialEnding, Event, Noticed
 from syncline.http.tls import show
 from syncline.model import Part, Text, reveal
 
@@ -139,9 +139,9 @@ class Trust:
             self._contexts[certified, blind] = self._made(certified=certified, blind=blind)
         return self._contexts[certified, blind]
 
-    def notices(self, url: SplitResult, now: Callable[[], datetime]) -> list[Noticed]:
+    def notices(self, url: SplitResult, now: Callable[[], datetime]) -> list[Event]:
         """What is to be said after a request to this address, once: nearly always nothing."""
-        found: list[Noticed] = []
+        found: list[Event] = []
         if self._exempt and self.exempts(url) and url.netloc not in self._told:
             self._told.add(url.netloc)
             found.append(
@@ -155,6 +155,7 @@ class Trust:
             starts, ends = _moment(certificate["notBefore"]), _moment(certificate["notAfter"])
             if host not in self._told and ends - now() < min(SOON, (ends - starts) / 3):
                 self._told.add(host)
+                found.append(CredentialEnding(credential=f"certificate of {host}", ends_at=ends))
                 found.append(
                     Noticed(
                         what=f"the certificate of {host} runs out at {ends:%Y-%m-%d %H:%M} UTC",

@@ -26,7 +26,8 @@ def redacted(report: Report) -> Report:
 
 
 class Running(msgspec.Struct, kw_only=True):
-    task: asyncio.Task[None]
+    """A run under way; setting `stop` brings it to its next checkpoint and to its end."""
+
     stop: asyncio.Event
     since: datetime
 

@@ -62,6 +62,7 @@ class Server:
         self._wishes = self.home.wishes()
         self._stop, self._wake = asyncio.Event(), asyncio.Event()
         self._pasts: set[asyncio.Task[None]] = set()
+        self._runs: set[asyncio.Task[None]] = set()
         self._readers = asyncio.Semaphore(READERS)
 
     def stop(self) -> None:
@@ -168,7 +169,10 @@ class Server:
         for one in ready[: max(free, 0)]:
             one.wanted = False
             stop = asyncio.Event()
-            one.running = Running(task=asyncio.create_task(self._run(one, stop)), stop=stop, since=now)
+            task = asyncio.create_task(self._run(one, stop))
+            self._runs.add(task)
+            task.add_done_callback(self._runs.discard)
+            one.running = Running(stop=stop, since=now)
 
     async def _run(self, one: Served, stop: asyncio.Event) -> None:
         began = self.clock.now()
@@ -186,7 +190,10 @@ class Server:
                 one.due = None
             self._wake.set()
             for observer in self.observers:
-                await observer(one, report)
+                try:
+                    await observer(one, report)
+                except Exception as bug:  # who is told of a run cannot harm the next one
+                    events.emit(events.Noticed(what=f"telling of a run failed: {type(bug).__name__}: {bug}"))
 
     def _failed(self, one: Served, problem: Exception, began: datetime) -> Report:
         """The report of a run that could not begin, or that a mistake of ours ended."""
@@ -216,10 +223,10 @@ class Server:
             await asyncio.gather(sleeping, waking, return_exceptions=True)
 
     async def _leave(self) -> None:
-        running = [one.running for one in self.served.values() if one.running is not None]
-        for run in running:
-            run.stop.set()
-        tasks: set[asyncio.Task[None]] = {run.task for run in running} | self._pasts
+        for one in self.served.values():
+            if one.running is not None:
+                one.running.stop.set()
+        tasks = self._runs | self._pasts
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=PATIENCE)  # real time: it is about a process that is to end

@@ -47,15 +47,19 @@ class Teller:
         """Look at all of them for ever."""
         while True:
             await self._clock.sleep(EVERY)
-            for one in list(served()):
-                if one.running is None:
+            for one in [one for one in served() if one.running is None]:
+                try:
                     await self.look(one)
+                except Exception as bug:  # one integration's is not to keep the others' alerts back
+                    events.emit(events.Noticed(what=f"looking for alerts failed: {type(bug).__name__}: {bug}"))
 
     async def look(self, one: Served) -> None:
         """Tell what is to be told about one integration now."""
         alerts = one.alerts
         if not alerts and one.name not in self._books:
             return
+        if self._locks[one.name].locked():
+            return  # somebody is being told, who may be slow to answer; what is new meanwhile is seen at the next look
         async with self._locks[one.name]:
             book = self._books.setdefault(one.name, Book(one.name))
             now, before = self._clock.now(), _written(book)

@@ -63,9 +63,9 @@ def troubles_of(one: Served, live: Live, now: datetime, since: datetime) -> Iter
     if live.ends_at is not None:
         title = f"the {live.credential} runs out in {span((live.ends_at - now).total_seconds())}"
         detail = f"{live.ends_at:%Y-%m-%d %H:%M} UTC"
-        yield Trouble(
-            kind="credentials", title=title, detail=detail, hint=f"syncline login {one.path}", severity="warning"
-        )
+        theirs = (live.credential or "").startswith("certificate")
+        hint = "ask the provider to renew it" if theirs else f"syncline login {one.path}"
+        yield Trouble(kind="credentials", title=title, detail=detail, hint=hint, severity="warning")
     if live.quota is not None and live.quota < QUOTA_LOW:
         title = f"{max(live.quota, 0.0):.0%} of the API's quota is left"
         yield Trouble(
