@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,7 @@ from syncline.generate.project import (
     surroundings,
     write_files,
 )
-from syncline.recordings import record, replay
-from syncline.spec import load
+from syncline.recordings import Recording, record, replay
 
 QUESTIONS = ("source", "destination", "entities", "direction", "auth", "volume", "schedule")
 
@@ -50,14 +50,12 @@ def main(arguments: argparse.Namespace) -> int:
     if learned.trouble is not None:
         draft.unknown.insert(0, f"what the API itself shows: {learned.trouble.what}")
     folder = Path(arguments.dir or draft.integration.name)
-    recordings = asyncio.run(samples(draft.integration, draft.entities))
+    recordings = asyncio.run(_recordings(draft, live=learned.live))
     if arguments.code:
         files = package_files(draft.integration, {one.stream: one for one in recordings})
     else:
         files = project_files(draft.integration, draft.text, recordings)
     kept = write_files(folder, files, force=arguments.force)
-    if learned.live and not arguments.code:
-        asyncio.run(_recorded(folder / f"{draft.integration.name}.yaml"))
     if arguments.json:
         sys.stdout.write(as_json(_data(draft, folder, files, kept)))
         return 0
@@ -67,19 +65,23 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _recorded(file: Path) -> None:
-    """Put real answers in the place of made-up ones, where the API gives them."""
-    integration = load(file)
-    try:
-        made = await record(file, environment=surroundings())
-    except SynclineError:
-        return  # made-up ones are there, and syncline test FILE --record tells what is wrong
-    for path, recording in made:
-        done = await replay(integration, recording)
-        if done.error is None:
-            recording.expect = done.outcome
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(recording.dumped())
+async def _recordings(draft: Draft, *, live: bool) -> list[Recording]:
+    """Answers for every stream: real ones where the API gives them, made up from what is known of it where it does not."""
+    made = {one.stream: one for one in await samples(draft.integration, draft.entities)}
+    if live:
+        with tempfile.TemporaryDirectory(prefix="syncline-new-") as folder:
+            file = Path(folder) / f"{draft.integration.name}.yaml"
+            file.write_text(draft.text, encoding="utf-8")
+            try:
+                real = await record(file, environment=surroundings())
+            except SynclineError:
+                real = []  # made-up ones do for now, and syncline test FILE --record tells what is wrong
+        for _, recording in real:
+            done = await replay(draft.integration, recording)
+            if done.error is None:
+                recording.expect = done.outcome
+                made[recording.stream] = recording
+    return list(made.values())
 
 
 def _said(arguments: argparse.Namespace) -> dict[str, Any]:
