@@ -19,6 +19,7 @@ from syncline.cli.wizard.asking import Wizard
 from syncline.errors import UsageError
 from syncline.generate.inference import Api, Entity, Guess, read
 from syncline.generate.project import checked, compose, write_files
+from syncline.generate.project.graphql import on_lines
 from syncline.pagination import Cursor
 from syncline.secrets import references
 from syncline.spec import load, loads
@@ -388,3 +389,65 @@ def test_a_secret_on_the_command_line_is_refused(here: Path, capsys: pytest.Capt
     (here / "answers.yaml").write_text("source: x\nentities: a\nheaders: {X-Token: s3cret}\n")
     new("--answers", "answers.yaml", code=2)
     assert "s3cret" not in capsys.readouterr().out
+
+
+GRAPHQL = """
+scalar DateTime
+type PageInfo { hasNextPage: Boolean! endCursor: String }
+type Order { id: ID! number: String! updatedAt: DateTime! customer: Customer }
+type Customer { id: ID! email: String }
+type OrderConnection { nodes: [Order!]! pageInfo: PageInfo! }
+type Query { orders(first: Int, after: String, updatedSince: DateTime): OrderConnection! }
+"""
+
+
+def test_a_graphql_schema_becomes_a_query_on_lines(here: Path) -> None:
+    Path("schema.graphql").write_text(GRAPHQL)
+    new(
+        "--from",
+        "schema.graphql",
+        "--source",
+        "https://api.shop.example/graphql",
+        "--auth",
+        "bearer",
+        "--dir",
+        "project",
+    )
+    (file,) = (here / "project").glob("*.yaml")
+    stream = load(file).streams[0]
+    assert stream.query is not None
+    assert "    nodes {\n      id\n      number\n      updatedAt\n      customer {\n        id\n" in stream.query
+    assert "\n  orders(first: $first, after: $after, updatedSince: $updatedSince) {\n" in stream.query
+    assert main(["test", "project"]) == 0
+    assert stream.mapping is not None
+    required = {field.target for field in stream.mapping.fields if field.required}
+    assert required == {"id", "number", "updated_at"}, "an order without a customer has no customer_id"
+
+
+@pytest.mark.parametrize("query", ["{ a { b } }", "query X($a: Int) { x: a(b: $a) { ... on Y { z } } }"])
+def test_lines_change_no_query(query: str) -> None:
+    assert on_lines(query).split() == query.replace("{", " { ").replace("}", " } ").split()
+
+
+def test_what_a_few_answers_had_is_not_required(here: Path) -> None:
+    answer = json.dumps({"items": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]})
+    request = {"method": "GET", "url": "https://api.shop.example/v2/items", "headers": [
+        {"name": "Authorization", "value": f"Bearer {KEY}"}], "queryString": []}  # fmt: skip
+    content = {"mimeType": "application/json", "text": answer}
+    response = {"status": 200, "headers": [{"name": "Content-Type", "value": "application/json"}], "content": content}
+    Path("shop.har").write_text(
+        json.dumps({"log": {"version": "1.2", "entries": [{"request": request, "response": response}]}})
+    )
+    new("--from", "shop.har", "--dir", "project")
+    (file,) = (here / "project").glob("*.yaml")
+    mapping = load(file).streams[0].mapping
+    assert mapping is not None
+    assert {field.target: field.required for field in mapping.fields} == {"id": True, "name": False}
+    assert not any(KEY in path.read_text() for path in (here / "project").rglob("*") if path.is_file())
+
+
+def test_a_curl_command_is_a_document(here: Path) -> None:
+    new("--from", f"curl https://api.shop.example/v2/people -H 'X-Api-Key: {KEY}'", "--dir", "project")
+    (file,) = (here / "project").glob("*.yaml")
+    assert "key: ${SHOP_API_KEY}" in file.read_text().replace('"', "")
+    assert KEY not in file.read_text()

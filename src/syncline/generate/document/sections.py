@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from syncline.auth import Auth
+from syncline.auth import ApiKey, Auth
 from syncline.destinations import Deletes
 from syncline.generate.document.markdown import code, prose, table
 from syncline.generate.document.names import name_of, place_of
@@ -74,6 +74,8 @@ def _sentence(auth: Auth) -> str:
 
 
 def _plain_sentence(auth: Auth) -> str:
+    if isinstance(auth, ApiKey):
+        return f"A key in the {'query parameter' if auth.in_ == 'query' else auth.in_} {auth.name}"
     said = str(type(auth).model_fields["kind"].description or kind_of(type(auth))).partition(";")[0]
     grant = getattr(auth, "grant", None)
     return f"{said} ({str(grant).replace('_', ' ')})" if grant else said

@@ -12,15 +12,17 @@ MOST_COLUMNS = 120
 
 
 class Columns:
-    """The columns of one entity: `mapping` as the file has it, `notes` by column; `left_out` counts what is too much."""
+    """The columns of one entity: `mapping` as the file has it, `notes` by column; `left_out` counts what is too much.
 
-    def __init__(self, entity: Entity) -> None:
+    `promised` says that somebody promises which fields each record has; that a few records had them is no promise.
+    """
+
+    def __init__(self, entity: Entity, *, promised: bool) -> None:
         self.mapping: dict[str, Any] = {}
         self.notes: dict[str, str] = {}
         self.left_out = 0
         keys = entity.primary_key.value or ()
-        # that a few records had it is no promise that all do
-        self.promised = not any("live answer" in line for line in entity.records.evidence)
+        self._by_path = {field.path: field for field in entity.fields} if promised else {}
         for field in _leaves(entity.fields, keys):
             if len(self.mapping) == MOST_COLUMNS:
                 self.left_out += 1
@@ -32,7 +34,7 @@ class Columns:
 
     def _add(self, field: RecordField, key: bool) -> None:
         target = column_name(field.path, self.mapping)
-        required = key or (self.promised and field.required is True and not field.nullable)
+        required = key or self._is_promised(field.path)
         self.mapping[target] = {"source": field.path, "required": True} if required else field.path
         said: list[str] = [field.type if field.type != "any" else "of unknown type"]
         if field.format and field.type == "text":
@@ -42,6 +44,14 @@ class Columns:
         if field.description:
             said.append(field.description[:80])
         self.notes[target] = ", ".join(said)
+
+    def _is_promised(self, path: str) -> bool:
+        """Whether each record has it, which takes that each has what it stands in."""
+        field = self._by_path.get(path)
+        if field is None or field.required is not True or field.nullable:
+            return False
+        above = path.rpartition(".")[0]
+        return not above or self._is_promised(above)
 
 
 def _source(entry: Any) -> str:

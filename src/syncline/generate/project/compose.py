@@ -12,6 +12,7 @@ from syncline.errors import UsageError
 from syncline.generate.inference import Api, Entity, Guess, plain
 from syncline.generate.project.answers import Answers
 from syncline.generate.project.columns import Columns
+from syncline.generate.project.graphql import on_lines
 from syncline.generate.project.naming import integration_name, stream_name, variable_prefix
 from syncline.generate.project.places import destination_block
 from syncline.generate.project.ways import auth_block, safe_text
@@ -169,7 +170,7 @@ class _Composer:
         if entity.description:
             self.notes[at] = [entity.description[:120]]
         if entity.query is not None:
-            stream["query"] = entity.query
+            stream["query"] = on_lines(entity.query)
         else:
             stream["path"] = self._path(entity)
         if entity.method != "GET" and entity.query is None:
@@ -185,7 +186,7 @@ class _Composer:
         if entity.variables:
             stream["variables"] = entity.variables
         self._guesses(entity, stream, names, at)
-        columns = Columns(entity)
+        columns = Columns(entity, promised=self._is_described(entity))
         if columns.mapping:
             stream["mapping"] = columns.mapping
             self.beside |= {(*at, "mapping", target): note for target, note in columns.notes.items()}
@@ -198,6 +199,11 @@ class _Composer:
             self.notes[(*at, "into")] = ["no key is known: each run reads everything and takes the place of the last"]
             stream.pop("incremental", None)
         return stream
+
+    def _is_described(self, entity: Entity) -> bool:
+        """Whether a description tells of its fields, and not a few answers."""
+        seen = (*entity.records.evidence, *self.api.base_url.evidence)
+        return not any("live answer" in line or "requests went there" in line for line in seen)
 
     def _guesses(self, entity: Entity, stream: dict[str, Any], names: dict[str, str], at: Place) -> None:
         name = stream["name"]
