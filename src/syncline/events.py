@@ -21,6 +21,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
 class RunFinished(Event, frozen=True, kw_only=True):
     status: str
     seconds: float
+    error: str | None = None
+    hint: str | None = None
 
 
 class StreamStarted(Event, frozen=True, kw_only=True):
@@ -38,6 +40,8 @@ class StreamFinished(Event, frozen=True, kw_only=True):
     filtered: int
     deleted: int = 0
     in_doubt: int = 0
+    error: str | None = None
+    hint: str | None = None
 
 
 class PageRead(Event, frozen=True, kw_only=True):

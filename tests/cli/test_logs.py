@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -72,6 +73,14 @@ def test_s9_no_query_no_user_information_no_secret_in_any_line(format: str) -> N
     assert "***" in shown
     assert CANARY not in shown
     assert "key=" not in shown
+
+
+def test_pretty_lines_write_times_as_people_do() -> None:
+    stream = io.StringIO()
+    due = datetime(2026, 1, 1, 2, tzinfo=UTC)
+    log_listener("pretty", "info", stream)(SCOPE, events.FileRead(file="shop.yaml", schedule="daily at 02:00", due=due))
+    assert "2026-01-01T02:00:00+00:00" in stream.getvalue()
+    assert "datetime" not in stream.getvalue()
 
 
 def test_pretty_lines_cannot_steer_the_terminal() -> None:

@@ -55,8 +55,12 @@ async def test_a_run_goes_on_at_the_page_where_the_last_one_failed(tmp_path: Pat
     shelf.fault = lambda request: web.Response(status=500) if request.query.get("cursor") == "6" else None
     async with serving(shelf) as url:
         file = integration(url, tmp_path, books())
-        failed = await arun(file)
+        heard: list[events.Event] = []
+        failed = await arun(file, listeners=[lambda scope, event: heard.append(event)])
         assert (failed.status, failed.exit_code) == ("failed", 1)
+        (told,) = [event.error for event in heard if isinstance(event, events.StreamFinished)]
+        assert told is not None
+        assert told.startswith("server: GET ")
         assert rows(tmp_path, "SELECT count(*) FROM books") == [(6,)]
         assert rows(tmp_path, "SELECT status, last_cursor FROM sync_state") == [("failed", None)]
         assert failed.error is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
+from datetime import datetime
 from typing import Any, TextIO
 
 import msgspec
@@ -69,7 +70,12 @@ def _renderer(format: str, stream: TextIO) -> Callable[..., str]:
     pretty = structlog.dev.ConsoleRenderer(colors=is_terminal(stream), pad_event_to=16, sort_keys=False)
 
     def render_pretty(logger: Any, name: str, line: EventDict) -> str:
-        shown = {key: printable(value) if isinstance(value, str) else value for key, value in line.items()}
-        return str(pretty(logger, name, shown))
+        return str(pretty(logger, name, {key: _shown(value) for key, value in line.items()}))
 
     return render_pretty
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return printable(value) if isinstance(value, str) else value

@@ -154,4 +154,16 @@ def status_of(error: BaseException) -> str:
 
 def finished(report: StreamReport) -> events.StreamFinished:
     """The event at a stream's end."""
-    return events.StreamFinished(status=report.status, **msgspec.structs.asdict(report.account))
+    error, hint = _trouble(report.error)
+    account = msgspec.structs.asdict(report.account)
+    return events.StreamFinished(status=report.status, error=error, hint=hint, **account)
+
+
+def ended(report: Report) -> events.RunFinished:
+    """The event at a run's end; a stream's error is told at the stream's."""
+    error, hint = _trouble(report.error)
+    return events.RunFinished(status=report.status, seconds=report.seconds, error=error, hint=hint)
+
+
+def _trouble(error: dict[str, Any] | None) -> tuple[str | None, str | None]:
+    return (None, None) if error is None else (f"{error['code']}: {error['what']}", error.get("hint"))

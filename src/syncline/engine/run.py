@@ -11,7 +11,7 @@ from pathlib import Path
 from syncline import events
 from syncline.destinations import Sink, UnfinishedLost, Writer
 from syncline.engine.opening import Opened, Stage, opened, prepared
-from syncline.engine.report import EXIT_CODES, Report, StreamReport, Tally, finished, status_of
+from syncline.engine.report import EXIT_CODES, Report, StreamReport, Tally, ended, finished, status_of
 from syncline.engine.stream_run import Stopped, StreamRun
 from syncline.errors import (
     AuthError,
@@ -101,7 +101,7 @@ async def arun(
             await this.go(ready.streams)
             report.finished_at = clock.now()
             report.seconds = clock.monotonic() - began
-            events.emit(events.RunFinished(status=report.status, seconds=report.seconds))
+            events.emit(ended(report))
             await open_parts.sink.state.runs.finish(report.run_id, report.status, report.to_data(), clock.now())
             events.emit(events.Reached(station="report stored"))
     return report

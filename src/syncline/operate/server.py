@@ -12,6 +12,7 @@ import msgspec
 
 from syncline import events
 from syncline.engine import Report, arun, opened_file_state
+from syncline.engine.report import ended
 from syncline.errors import SpecError, SynclineError
 from syncline.model import Clock, SystemClock
 from syncline.operate.folder import Folder, Found
@@ -204,7 +205,7 @@ class Server:
         if isinstance(error, SpecError):
             self._refuse(one, error)
         report = Report.of_error(error, run_id=uuid.uuid4().hex, integration=one.name, started_at=began)
-        events.emit(events.RunFinished(status=report.status, seconds=0.0))
+        events.emit(ended(report))
         return report
 
     async def _pause(self) -> None:
