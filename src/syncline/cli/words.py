@@ -225,6 +225,7 @@ def _logging(parser: argparse.ArgumentParser, format: str = "none") -> None:
     parser.add_argument("--log-format", choices=("json", "pretty", "none"), default=format, help="log to stderr")
     levels = ("debug", "info", "warning", "error")
     parser.add_argument("--log-level", choices=levels, default="info", help="the least that is logged (default: info)")
+    parser.add_argument("--otel", action="store_true", help="send traces and metrics to OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 def _schema(parser: argparse.ArgumentParser) -> None:

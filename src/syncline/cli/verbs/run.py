@@ -15,6 +15,7 @@ from syncline import events
 from syncline.cli.account import reported_block, summary, ways_to_look
 from syncline.cli.door import as_json
 from syncline.cli.paint import is_terminal, paint, printable
+from syncline.cli.telemetry import telemetry
 from syncline.engine import Report, arun
 from syncline.errors import UsageError
 from syncline.model import SystemClock
@@ -77,6 +78,8 @@ async def _run(arguments: argparse.Namespace) -> Report:
             as_lines = arguments.json or arguments.log_format == "json"
             listeners.append(await stack.enter_async_context(showing(sys.stderr, clock, json=as_lines)))
         stack.callback(log_file.close)
+        if arguments.otel:
+            listeners.append(stack.enter_context(telemetry()))
         with stopping() as stop:
             report = await arun(
                 arguments.file,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from syncline import events
 from syncline.cli.logs import log_listener
+from syncline.cli.telemetry import telemetry
 from syncline.engine import Report
 from syncline.errors import UsageError
 from syncline.model import SystemClock
@@ -51,6 +52,8 @@ async def _serve(arguments: argparse.Namespace, folder: Path) -> None:
     server = Server(folder, home=home, clock=clock, at_once=arguments.at_once, observers=[keep, teller.run_ended])
     async with AsyncExitStack() as stack:
         stack.callback(log_file.close)
+        if arguments.otel:
+            listeners.append(stack.enter_context(telemetry()))
         stack.enter_context(events.listening(*listeners))
         stack.enter_context(_stopped_by_signals(server))
         if not arguments.no_dashboard:
