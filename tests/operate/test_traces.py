@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from syncline import events
-from syncline.operate.traces import RunIds, Traces
+from syncline.operate.traces import RunIds, Traces, exported
 from tests.support.clock import SimulatedClock
 
 RUN = "2a04aa11bb22cc33dd44ee55ff667788"
@@ -123,3 +126,54 @@ def test_runs_at_the_same_time_are_traces_of_their_own() -> None:
     assert len(spans["stream"]) == 2
     assert not any(span.status.is_ok for found in spans.values() for span in found)
     assert heard.traces._open == {}
+
+
+class Collector:
+    """Keeps the paths that it is sent something at; protobuf is not read here."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                outer.paths.append(self.path)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def tell_of_a_run(traces: Traces) -> None:
+    scope = events.Scope(run_id=RUN, integration="shop")
+    traces(scope, events.RunStarted(streams=()))
+    traces(scope, attempt(1, 200))
+    traces(scope, events.RunFinished(status="done", seconds=1.0))
+
+
+def test_a_collector_gets_traces_and_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    collector = Collector()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server.server_port}")
+    with exported() as traces:
+        tell_of_a_run(traces)
+    assert set(collector.paths) == {"/v1/traces", "/v1/metrics"}
+    collector.close()
+
+
+@pytest.mark.slow
+def test_r33_a_collector_that_is_gone_keeps_nobody_from_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    with exported() as traces:
+        tell_of_a_run(traces)
+        asked = time.monotonic()
+    assert time.monotonic() - asked < 2.5

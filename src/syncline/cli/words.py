@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from syncline.cli import operate_words
+from syncline.cli.arguments import count, file_words, logging_words, seconds
 from syncline.cli.table import VERBS, Verb
 
 
@@ -18,17 +20,13 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, hint=f"{self.prog} --help")
 
 
-def _file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the integration file")
-
-
 def _streams(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", action="append", metavar="NAME", help="only this stream (may be repeated)")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dir", default="demo", metavar="FOLDER", help="where to put its files (default: demo)")
-    parser.add_argument("--orders", type=_count, default=5_000, metavar="N", help="orders in the shop (default: 5000)")
+    parser.add_argument("--orders", type=count, default=5_000, metavar="N", help="orders in the shop (default: 5000)")
     parser.add_argument("--seed", type=int, default=7, help="the same seed, the same shop and the same faults")
 
 
@@ -84,14 +82,14 @@ def _check(parser: argparse.ArgumentParser) -> None:
 
 
 def _preview(parser: argparse.ArgumentParser) -> None:
-    _file(parser)
+    file_words(parser)
     _streams(parser)
-    parser.add_argument("-n", "--records", type=_count, default=5, metavar="N", help="records a stream (default: 5)")
+    parser.add_argument("-n", "--records", type=count, default=5, metavar="N", help="records a stream (default: 5)")
     parser.add_argument("--watch", action="store_true", help="again with every change of the file, without asking anew")
 
 
 def _plan(parser: argparse.ArgumentParser) -> None:
-    _file(parser)
+    file_words(parser)
     _streams(parser)
     parser.add_argument("--full", action="store_true", help="as if nothing had been synced yet")
 
@@ -100,9 +98,9 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _plan(parser)
     parser.add_argument("others", nargs="*", metavar="FILE", help="more of them, or folders of them: run side by side")
     parser.add_argument(
-        "--at-once", type=_count, default=8, metavar="N", help="of several, so many at the same time (default: 8)"
+        "--at-once", type=count, default=8, metavar="N", help="of several, so many at the same time (default: 8)"
     )
-    parser.add_argument("--limit", type=_count, metavar="N", help="stop each stream after about N records")
+    parser.add_argument("--limit", type=count, metavar="N", help="stop each stream after about N records")
     parser.add_argument(
         "--allow-deletes",
         action="store_true",
@@ -110,76 +108,17 @@ def _run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-progress", action="store_true", help="show nothing until the end")
     parser.add_argument("--report", metavar="PATH", help="write the run's report to this file, a page for a browser")
-    _logging(parser)
-
-
-def _serve(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="the folder of integration files")
-    parser.add_argument(
-        "--at-once", type=_count, default=8, metavar="N", help="so many run at the same time at most (default: 8)"
-    )
-    parser.add_argument(
-        "--host", default="127.0.0.1", metavar="ADDRESS", help="where the dashboard listens (default: 127.0.0.1)"
-    )
-    parser.add_argument("--port", type=_count, default=8321, metavar="N", help="and at which port (default: 8321)")
-    parser.add_argument(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="NAME:PORT",
-        help="another name that it answers to (may be repeated)",
-    )
-    parser.add_argument("--allow-writes", action="store_true", help="let the dashboard run, pause, retry and drop")
-    parser.add_argument("--no-dashboard", action="store_true", help="neither dashboard nor metrics")
-    _logging(parser, format="pretty")
-
-
-def _dashboard(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="the folder of integration files")
-    parser.add_argument(
-        "-o", "--output", default="dashboard.html", metavar="PATH", help="the file (default: dashboard.html)"
-    )
-
-
-def _schedule(parser: argparse.ArgumentParser) -> None:
-    acts = parser.add_subparsers(dest="act", metavar="list|pause|resume|now", required=True)
-    listing = acts.add_parser("list", help="when each integration runs next")
-    listing.add_argument("paths", nargs="+", metavar="FILE", help="integration files, or folders of them")
-    listing.add_argument("-n", "--times", type=_count, default=3, metavar="N", help="so many times each (default: 3)")
-    for name, line in (
-        ("pause", "start no more runs; what runs goes on to its end"),
-        ("resume", "run by the schedule again"),
-        ("now", "run at once, whatever the schedule says"),
-    ):
-        act = acts.add_parser(name, help=line)
-        act.add_argument("names", nargs="+", metavar="NAME", help="an integration that `syncline serve` runs from here")
-
-
-def _report(parser: argparse.ArgumentParser) -> None:
-    _file(parser)
-    parser.add_argument(
-        "run", nargs="?", metavar="RUN", help="the run's id, or the beginning of it (default: the last)"
-    )
-    parser.add_argument("-o", "--output", metavar="PATH", help="write a page for a browser to this file")
-
-
-def _logs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the integration's name, or its file")
-    parser.add_argument("-f", "--follow", action="store_true", help="go on with the lines that come")
-    parser.add_argument("-n", "--lines", type=_count, default=50, metavar="N", help="so many at first (default: 50)")
-    parser.add_argument("--run", metavar="RUN", help="only of the run whose id begins so")
-    levels = ("debug", "info", "warning", "error")
-    parser.add_argument("--level", choices=levels, default="debug", help="the least that is shown (default: all)")
+    logging_words(parser)
 
 
 def _rehearse(parser: argparse.ArgumentParser) -> None:
-    _file(parser)
+    file_words(parser)
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="the same seed, the same rehearsal (default: 1)"
     )
     parser.add_argument("--faults", metavar="A,B", help="only these faults: 429,timeout-after (default: all)")
     parser.add_argument(
-        "--records", type=_count, metavar="N", help="records in the volume act (default: what the file's volume says)"
+        "--records", type=count, metavar="N", help="records in the volume act (default: what the file's volume says)"
     )
     parser.add_argument(
         "--like",
@@ -197,35 +136,20 @@ def _rehearse(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="only serve the simulator on 127.0.0.1, with a copy of the file that asks it",
     )
-    parser.add_argument("--port", type=_count, metavar="N", help="where to serve it (default: a free port)")
-
-
-def _alerts(parser: argparse.ArgumentParser) -> None:
-    acts = parser.add_subparsers(dest="act", metavar="test", required=True)
-    test = acts.add_parser("test", help="send a message, and its end, to every address of the file")
-    _file(test)
+    parser.add_argument("--port", type=count, metavar="N", help="where to serve it (default: a free port)")
 
 
 def _login(parser: argparse.ArgumentParser) -> None:
-    _file(parser)
+    file_words(parser)
     parser.add_argument("--destination", action="store_true", help="for the API that is written to, not the source")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     parser.add_argument(
-        "--port", type=_count, metavar="N", help="the port that the browser comes back to (default: a free one)"
+        "--port", type=count, metavar="N", help="the port that the browser comes back to (default: a free one)"
     )
-    parser.add_argument(
-        "--timeout", type=_seconds, default=300.0, metavar="TIME", help="how long to wait (default: 5m)"
-    )
+    parser.add_argument("--timeout", type=seconds, default=300.0, metavar="TIME", help="how long to wait (default: 5m)")
     parser.add_argument("--keyring", action="store_true", help="keep a new key in the system's keyring, not in a file")
     parser.add_argument("--status", action="store_true", help="show what is stored, and how long it will do")
     parser.add_argument("--forget", action="store_true", help="remove the stored token")
-
-
-def _logging(parser: argparse.ArgumentParser, format: str = "none") -> None:
-    parser.add_argument("--log-format", choices=("json", "pretty", "none"), default=format, help="log to stderr")
-    levels = ("debug", "info", "warning", "error")
-    parser.add_argument("--log-level", choices=levels, default="info", help="the least that is logged (default: info)")
-    parser.add_argument("--otel", action="store_true", help="send traces and metrics to OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 def _schema(parser: argparse.ArgumentParser) -> None:
@@ -237,23 +161,19 @@ def _test(parser: argparse.ArgumentParser) -> None:
     _streams(parser)
     parser.add_argument("--update", action="store_true", help="from now on expect what comes of the answers today")
     parser.add_argument("--record", action="store_true", help="ask the API first, and keep its answers without secrets")
-    parser.add_argument("-n", "--records", type=_count, default=5, metavar="N", help="records a page (default: 5)")
-    parser.add_argument("--pages", type=_count, default=2, metavar="N", help="pages a stream (default: 2)")
+    parser.add_argument("-n", "--records", type=count, default=5, metavar="N", help="records a page (default: 5)")
+    parser.add_argument("--pages", type=count, default=2, metavar="N", help="pages a stream (default: 2)")
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
-    _file(parser)
+    file_words(parser)
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where to put the package")
     parser.add_argument("--force", action="store_true", help="put files that are there aside as NAME~")
 
 
 def _doc(parser: argparse.ArgumentParser) -> None:
-    _file(parser)
+    file_words(parser)
     parser.add_argument("-o", "--output", metavar="PATH", help="write it to this file instead of stdout")
-
-
-def _status(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", metavar="FILE", help="integration files, or folders of them")
 
 
 def _state(parser: argparse.ArgumentParser) -> None:
@@ -262,7 +182,7 @@ def _state(parser: argparse.ArgumentParser) -> None:
     reset = acts.add_parser("reset", help="forget how far a stream is; the next run reads everything")
     rewind = acts.add_parser("rewind", help="start the next run from an earlier cursor")
     for act in (show, reset, rewind):
-        _file(act)
+        file_words(act)
         _streams(act)
     rewind.add_argument(
         "--to", required=True, metavar="CURSOR", help="the source's own value, such as 2026-11-01T00:00:00Z"
@@ -277,10 +197,10 @@ def _rejects(parser: argparse.ArgumentParser) -> None:
     retry = acts.add_parser("retry", help="map and write them again, after the mapping was mended")
     drop = acts.add_parser("drop", help="give them up")
     for act in (listing, show, fix, retry, drop):
-        _file(act)
+        file_words(act)
     for act in (listing, retry, drop):
         _streams(act)
-    listing.add_argument("-n", "--records", type=_count, default=20, metavar="N", help="at most so many (default: 20)")
+    listing.add_argument("-n", "--records", type=count, default=20, metavar="N", help="at most so many (default: 20)")
     listing.add_argument("--all", action="store_true", help="retried and dropped ones too")
     for act in (show, fix):
         act.add_argument("id", type=int, metavar="ID", help="its number")
@@ -304,10 +224,10 @@ def _outbox(parser: argparse.ArgumentParser) -> None:
     )
     moved = acts.add_parser("moved", help="the API has moved to the base_url of now, and its ids with it")
     for act in (listing, show, confirm, retry, drop, refresh, moved):
-        _file(act)
+        file_words(act)
     for act in (listing, confirm, retry, drop, refresh, moved):
         _streams(act)
-    listing.add_argument("-n", "--records", type=_count, default=20, metavar="N", help="at most so many (default: 20)")
+    listing.add_argument("-n", "--records", type=count, default=20, metavar="N", help="at most so many (default: 20)")
     show.add_argument("id", metavar="ID", help="its id, or the beginning of it")
     for act in (confirm, retry, drop):
         act.add_argument("--id", action="append", metavar="ID", help="only this one (may be repeated)")
@@ -317,19 +237,6 @@ def _outbox(parser: argparse.ArgumentParser) -> None:
 def _doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="FILE", help="integration files, or folders of them")
     parser.add_argument("--offline", action="store_true", help="ask nobody over the network")
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    number, unit = text[:-1], text[-1:]
-    if not (number.isascii() and number.isdigit() and int(number) > 0 and unit in ("s", "m", "h")):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 90s, 5m or 1h")
-    return float(int(number) * {"s": 1, "m": 60, "h": 3600}[unit])
 
 
 def _probe(parser: argparse.ArgumentParser) -> None:
@@ -349,11 +256,12 @@ def _probe(parser: argparse.ArgumentParser) -> None:
         metavar="NAME:VALUE",
         help="a header of every request (may be repeated)",
     )
-    parser.add_argument("--requests", type=_count, default=40, metavar="N", help="at most so many (default: 40)")
+    parser.add_argument("--requests", type=count, default=40, metavar="N", help="at most so many (default: 40)")
     parser.add_argument("--rate", default="5/s", metavar="RATE", help="no faster than that (default: 5/s)")
 
 
 ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    **operate_words.ADD,
     "demo": _demo,
     "new": _new,
     "check": _check,
@@ -367,13 +275,6 @@ ADD: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "schema": _schema,
     "login": _login,
     "run": _run,
-    "serve": _serve,
-    "dashboard": _dashboard,
-    "schedule": _schedule,
-    "status": _status,
-    "report": _report,
-    "logs": _logs,
-    "alerts": _alerts,
     "state": _state,
     "rejects": _rejects,
     "outbox": _outbox,

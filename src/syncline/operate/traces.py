@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +23,8 @@ from syncline.model import Clock, SystemClock
 from syncline.operate.log_lines import without_query
 
 OUTCOMES = ("written", "unchanged", "rejected", "filtered", "in_doubt", "deleted")
+LAST_WORDS = 1.5
+"""Seconds at the end in which what was not sent yet may be: a collector that is gone is not to keep a server from leaving."""
 WELL = frozenset({"done", "interrupted", "deferred", "held"})
 
 
@@ -143,11 +147,15 @@ def exported() -> Iterator[Traces]:
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-    tracers = TracerProvider(id_generator=RunIds())
+    tracers = TracerProvider(id_generator=RunIds(), shutdown_on_exit=False)
     tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    meters = SdkMeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())])
+    meters = SdkMeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter())], shutdown_on_exit=False)
     try:
         yield Traces(tracers, meters)
     finally:
-        tracers.shutdown()
-        meters.shutdown()
+        ends = [threading.Thread(target=provider.shutdown, daemon=True) for provider in (tracers, meters)]
+        for end in ends:
+            end.start()
+        limit = time.monotonic() + LAST_WORDS
+        for end in ends:
+            end.join(max(0.0, limit - time.monotonic()))
