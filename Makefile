@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 
-.PHONY: help demo test check crash seeds bench docs format lock clean
+.PHONY: help demo test check crash seeds bench bench-full docs format lock clean
 
 help:  ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: .venv/.core  ## a practice API, a sync into SQLite, faults on the way (no account, no network)
 	@$(BIN)/syncline demo
@@ -39,7 +39,10 @@ soak: .venv/.dev  ## serve 200 integrations for 30 minutes, faults on the way: M
 MINUTES ?= 30
 INTEGRATIONS ?= 200
 
-bench: .venv/.dev  ## the same work for Syncline and its peers, each in an environment of its own
+bench: .venv/.dev  ## Syncline beside its limit and its peers, the short form
+	$(BIN)/python benchmarks/run.py --quick
+
+bench-full: .venv/.dev  ## all of it, with latency, many and memory; writes docs/benchmarks.md
 	$(BIN)/python benchmarks/run.py
 
 docs: .venv/.dev  ## write the reference pages out of the code

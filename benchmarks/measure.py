@@ -1,13 +1,18 @@
-"""Running programs and reading what they used from the kernel."""
+"""Running programs and reading what they used from the kernel.
+
+A process inherits its parent's peak memory until it has become another program, so programs are started by a small process
+of their own: this file, run with the stages as its argument.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024  # getrusage(2): ru_maxrss is in bytes there, in KiB elsewhere
@@ -31,8 +36,17 @@ def run(stages: Sequence[Sequence[str]], folder: Path, environment: dict[str, st
 
     CPU includes the children that a stage has waited for. Raises ProgramError.
     """
+    small = [sys.executable, "-I", "-S", __file__, json.dumps(stages)]
+    done = subprocess.run(small, cwd=folder, env=environment, stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        tail = (folder / "stderr").read_text(errors="replace").splitlines()[-8:]
+        raise ProgramError("\n".join(["it left with an error", *tail]))
+    return Usage(**json.loads(done.stdout))
+
+
+def started_and_waited_for(stages: Sequence[Sequence[str]]) -> Usage | None:
     processes: list[subprocess.Popen[bytes]] = []
-    with (folder / "stdout").open("wb") as output, (folder / "stderr").open("wb") as complaints:
+    with Path("stdout").open("wb") as output, Path("stderr").open("wb") as complaints:
         started = time.perf_counter()
         for number, stage in enumerate(stages, 1):
             process = subprocess.Popen(
@@ -40,8 +54,6 @@ def run(stages: Sequence[Sequence[str]], folder: Path, environment: dict[str, st
                 stdin=processes[-1].stdout if processes else subprocess.DEVNULL,
                 stdout=output if number == len(stages) else subprocess.PIPE,
                 stderr=complaints,
-                cwd=folder,
-                env=environment,
             )
             if processes and (pipe := processes[-1].stdout):
                 pipe.close()
@@ -53,7 +65,11 @@ def run(stages: Sequence[Sequence[str]], folder: Path, environment: dict[str, st
             cpu += used.ru_utime + used.ru_stime
             memory += used.ru_maxrss * BYTES_PER_UNIT
         wall = time.perf_counter() - started
-    if any(process.returncode for process in processes):
-        tail = (folder / "stderr").read_text(errors="replace").splitlines()[-8:]
-        raise ProgramError("\n".join(["it left with an error", *tail]))
-    return Usage(wall, cpu, memory)
+    return None if any(process.returncode for process in processes) else Usage(wall, cpu, memory)
+
+
+if __name__ == "__main__":
+    usage = started_and_waited_for(json.loads(sys.argv[1]))
+    if usage is None:
+        sys.exit(1)
+    print(json.dumps(asdict(usage)))

@@ -1,121 +1,170 @@
-"""What the runs say, for people: a table for the terminal, a page and charts for the documents."""
+"""What was measured, for people: tables for the terminal, a page and charts for the documents."""
 
 from __future__ import annotations
 
-import datetime
-import json
 import os
 import platform
 import re
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
+from statistics import median
 
-from measure import Usage
-from programs import Program
+import latency
+import scale
+from charts import Bar, Groups, chart
+from programs import DESTINATIONS, LIMIT, OURS, PROGRAMS, Program
+from results import Results, Round, Run
 
 HERE = Path(__file__).parent
-OURS = "syncline"
 BUSY = 0.5
 PACKAGES = {"dlt": "dlt", "airbyte": "airbyte-cdk", "singer": "singer-sdk", "loop": "httpx"}
+HEAD = ["program", "records", "records/s", "per CPU s", "peak MB", "Syncline, CPU", "Syncline, wall"]
 
-
-@dataclass(frozen=True)
-class Run:
-    records: int
-    usage: Usage
-
-    @property
-    def per_cpu_second(self) -> float:
-        return self.records / self.usage.cpu
-
-    @property
-    def per_second(self) -> float:
-        return self.records / self.usage.wall
-
-    @property
-    def megabytes(self) -> float:
-        return self.usage.memory / 1e6
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """`pace` in records per second that the server gives by itself; `load` is the machine's load average before the start."""
-
-    pace: float
-    load: float
-
-
-Runs = dict[str, list[Run]]
 Measure = Callable[[Run], float]
+
+
+def per_cpu_second(run: Run) -> float:
+    return run.records / run.usage.cpu
+
+
+def per_second(run: Run) -> float:
+    return run.records / run.usage.wall
 
 
 def line(run: Run) -> str:
     return (
-        f"{run.records:>7,} records  {run.per_second:>7,.0f}/s  {run.per_cpu_second:>7,.0f} per CPU second  "
-        f"{run.usage.cpu:6.2f} CPU s  {run.megabytes:4.0f} MB"
+        f"{run.records:>9,} records  {per_second(run):>7,.0f}/s  {per_cpu_second(run):>7,.0f} per CPU second  "
+        f"{run.usage.cpu:6.2f} CPU s  {run.usage.memory / 1e6:4.0f} MB"
     )
 
 
-def calmest(runs: Sequence[Run], measure: Measure) -> float:
-    """The figure of the best round: whatever else runs on a machine only ever takes away."""
-    return max(map(measure, runs))
+def programs_of(rounds: Sequence[Round]) -> list[Program]:
+    met = {program for one in rounds for program in one}
+    return [program for program in PROGRAMS if program in met]
 
 
-def ratio(runs: Runs, name: str, measure: Measure) -> str:
-    """How many times as much Syncline does, best round against best round, and the spread within the rounds."""
-    if name == OURS or OURS not in runs:
+def of(rounds: Sequence[Round], program: Program) -> list[Run]:
+    return [one[program] for one in rounds if program in one]
+
+
+def beside(rounds: Sequence[Round], program: Program, measure: Measure) -> str:
+    """How many times as much Syncline does, the median of the rounds, and the least and the most."""
+    each = []
+    for one in rounds:
+        ours = next((run for other, run in one.items() if other.name == OURS), None)
+        if ours is not None and program in one:
+            each.append(measure(ours) / measure(one[program]))
+    if program.name == OURS or not each:
         return ""
-    each = [measure(ours) / measure(theirs) for ours, theirs in zip(runs[OURS], runs[name], strict=True)]
-    spread = f" ({min(each):.1f}–{max(each):.1f})" if len(each) > 1 else ""
-    best = calmest(runs[OURS], measure) / calmest(runs[name], measure)
-    return f"{best:.1f} ×{spread}"
+    if program.name == LIMIT:
+        return f"**{median(each):.0%}** ({min(each):.0%}–{max(each):.0%})"
+    return f"**{median(each):.1f} ×** ({min(each):.1f}–{max(each):.1f})"
 
 
-def rows(programs: Sequence[Program], runs: Runs) -> list[list[str]]:
-    head = [
-        "program",
-        "records",
-        "records/s",
-        "per CPU s",
-        "CPU s per 100,000",
-        "peak MB",
-        "Syncline, CPU",
-        "Syncline, wall",
+def rows(rounds: Sequence[Round]) -> list[list[str]]:
+    return [
+        [
+            program.name,
+            f"{runs[0].records:,}",
+            f"{median(map(per_second, runs)):,.0f}",
+            f"{median(map(per_cpu_second, runs)):,.0f}",
+            f"{max(run.usage.memory for run in runs) / 1e6:.0f}",
+            beside(rounds, program, per_cpu_second),
+            beside(rounds, program, per_second),
+        ]
+        for program in programs_of(rounds)
+        if (runs := of(rounds, program))
     ]
-    body = []
-    for program in programs:
-        measured = runs.get(program.name)
-        if not measured:
-            continue
-        per_cpu = calmest(measured, lambda run: run.per_cpu_second)
-        body.append(
-            [
-                program.name,
-                f"{measured[0].records:,}",
-                f"{calmest(measured, lambda run: run.per_second):,.0f}",
-                f"{per_cpu:,.0f}",
-                f"{100_000 / per_cpu:.1f}",
-                f"{max(run.megabytes for run in measured):.0f}",
-                ratio(runs, program.name, lambda run: run.per_cpu_second),
-                ratio(runs, program.name, lambda run: run.per_second),
-            ]
-        )
-    return [head, *body]
 
 
-def text(programs: Sequence[Program], runs: Runs) -> str:
-    table = rows(programs, runs)
+def text(rounds: Sequence[Round]) -> str:
+    """A table for the terminal."""
+    table = [HEAD, *([cell.replace("**", "") for cell in cells] for cells in rows(rounds))]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join(
         "  ".join(
             cell.ljust(width) if not number else cell.rjust(width)
             for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
+        ).rstrip()
         for cells in table
     )
+
+
+def as_markdown(table: Sequence[Sequence[str]]) -> str:
+    head, *body = table
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def bars(results: Results, measure: Measure) -> Groups:
+    groups = []
+    for destination, title in DESTINATIONS.items():
+        found = []
+        rounds = results.work(destination)
+        for program in programs_of(rounds):
+            values = list(map(measure, of(rounds, program)))
+            kind = {LIMIT: "limit", OURS: "ours"}.get(program.name, "peer")
+            name = "by hand" if program.name == LIMIT else program.name
+            found.append(Bar(name, median(values), f"{median(values):,.0f}", kind, min(values), max(values)))
+        if found:
+            groups.append((f"into {title}", found))
+    return groups
+
+
+def latency_part(results: Results, images: Path) -> str:
+    found = results.found("latency")
+    if found is None:
+        return ""
+    hidden = [latency.Hidden(**one) for one in found["hidden"]]
+    followed = [latency.Followed(**one) for one in found["followed"]]
+    table = [["", *(f"{delay} ms, {at_once} at a time" for delay, at_once in latency.SETTINGS)]]
+    groups: dict[str, list[Bar]] = {f"{delay} ms, {many} at a time": [] for delay, many in latency.SETTINGS if delay}
+    for way in latency.WAYS:
+        cells = []
+        for delay, at_once in latency.SETTINGS:
+            gains = [one.gain for one in hidden if (one.way, one.latency) == (way, delay)]
+            cells.append(f"**{median(gains):.1f} ×** ({min(gains):.1f}–{max(gains):.1f})")
+            if delay:
+                bar = Bar(
+                    way, median(gains), f"{median(gains):.1f} ×", "ours", min(gains), max(gains), latency.AIMS[delay]
+                )
+                groups[f"{delay} ms, {at_once} at a time"].append(bar)
+        table.append([way, *cells])
+    cells = []
+    for delay, _ in latency.SETTINGS:
+        shares = [one.share for one in followed if one.latency == delay]
+        cells.append(f"**{median(shares):.0%}** ({min(shares):.0%}–{max(shares):.0%})" if delay else "–")
+    table.append(["a cursor: of what the latency allows", *cells])
+    subtitle = "times as quick as one request after the other; dashed: what it is to be at least"
+    (images / "latency.svg").write_text(chart("Latency hidden", subtitle, list(groups.items())))
+    return LATENCY.format(pages=latency.PAGES, size=latency.PAGE_SIZE, table=as_markdown(table))
+
+
+def many_part(results: Results) -> str:
+    found = results.found("many")
+    if found is None:
+        return ""
+    each = scale.Each(**found)
+    return MANY.format(count=each.count, cpu=each.cpu * 1000, wall=each.wall * 1000, memory=each.memory / 1000)
+
+
+def memory_part(results: Results, images: Path) -> str:
+    found = results.found("memory")
+    if found is None:
+        return ""
+    flat = [scale.Flat(**one) for one in found]
+    table = [["into", "10,000 records", "1,000,000 records", "more"]]
+    groups = []
+    for one in flat:
+        title = DESTINATIONS[one.destination]
+        few, many = one.few / 1e6, one.many / 1e6
+        table.append([title, f"{few:.0f} MB", f"{many:.0f} MB", f"{many - few:.0f} MB"])
+        groups.append(
+            (f"into {title}", [Bar("10,000", few, f"{few:.0f} MB", "before"), Bar("1,000,000", many, f"{many:.0f} MB")])
+        )
+    (images / "memory.svg").write_text(chart("Peak memory", "of the process, by the number of records", groups))
+    return MEMORY.format(table=as_markdown(table))
 
 
 def machine() -> str:
@@ -139,97 +188,102 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def chart(title: str, bars: Sequence[tuple[str, float]]) -> str:
-    """Horizontal bars as SVG, readable on light and dark pages; the first word of a bar's name decides its colour."""
-    top, height, left, width = 44, 30, 110, 460
-    longest = max(value for _, value in bars)
-    drawn = []
-    for number, (name, value) in enumerate(bars):
-        y = top + number * height
-        length = max(1.0, width * value / longest)
-        kind = "ours" if name == OURS else "limit" if name.startswith("limit") else "peer"
-        drawn.append(
-            f'<text x="{left - 8}" y="{y + 16}" text-anchor="end">{escape(name)}</text>'
-            f'<rect class="{kind}" x="{left}" y="{y + 2}" width="{length:.1f}" height="20" rx="2"/>'
-            f'<text x="{left + length + 8:.1f}" y="{y + 16}">{value:,.0f}</text>'
-        )
-    total = top + len(bars) * height + 8
-    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 660 {total}" role="img" aria-label="{escape(title)}">
-<style>
-text {{ font: 14px system-ui, sans-serif; fill: #24292f }} .title {{ font-weight: 600 }}
-.ours {{ fill: #0b7a75 }} .limit {{ fill: #8a939c }} .peer {{ fill: #c9a227 }}
-@media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} .ours {{ fill: #2bb3ab }} }}
-</style>
-<text class="title" x="8" y="24">{escape(title)}</text>
-{chr(10).join(drawn)}
-</svg>
-"""
-
-
 PAGE = """# Benchmarks
 
-The same work for everybody, in one go, on one machine: orders of about 1 KB, 100 a page behind a cursor, from a local
-server, mapped to 20 fields of which 10 are nested (and one amount turned to cents), written to SQLite; Airbyte writes its
-message stream instead. Start-up is included. After every run the rows are compared with what must have arrived, by number
-and by a checksum over all their values.
-
-{table}
-
-The best of {rounds} interleaved rounds, since whatever else runs on a machine only ever takes away. The last two columns: how
-many times as many records Syncline moved in a second of processor, and of wall clock; in brackets the least and the most
-within one round. CPU is the program's with its children,
-without the server's. Memory is the peak resident set, summed over the stages of a pipe.
+The same work for everybody, on one machine: orders of about 1 KB, 100 a page behind a cursor, from a local server quicker
+than all of them, mapped to 20 fields of which 10 are nested (and one amount turned to cents). *by hand* is a program of the
+very same libraries that has no retries, limits, checkpoints, account, rejects or types found out: the limit to come close to.
+Syncline runs with everything on, as it is by default. Start-up is part of every run. After each, the rows are compared with
+what must have arrived, by number and by a checksum over all their values.
 
 ![Records per CPU second](benchmarks/cpu.svg)
 
 ![Records per second](benchmarks/wall.svg)
 
-![Peak memory](benchmarks/memory.svg)
+{tables}
 
+The medians of {rounds} interleaved rounds. The last two columns hold Syncline beside each program, per second of CPU and of
+wall clock: the median of the ratios within each round, and the least and the most of them. CPU is the program's with its
+children, without the servers' (PostgreSQL's work is in the wall clock). Memory is the peak resident set, summed over the
+stages of a pipe. Programs that run at a small part of the speed get fewer records, as the tables say, never fewer than
+10,000, so that nobody waits for them.
+{latency}{many}{memory}
 ## Who takes part
 
 {participants}
 
-Those that run at a small part of the speed get fewer records, as the table says, so that nobody waits for them. Each peer is
-set up as its own documentation advises for speed; the head of its file in `benchmarks/programs/` says how.
+Each peer is set up as its own documentation advises for speed; the head of its file in `benchmarks/programs/` says how.
+Airbyte writes to no destination at all: its message stream is what is measured.
 
 ## Measured
 
-- on {date}, {machine}
-- while the machine had a load of {load:.1f} before the first round{busy}
+- {machine}
 - {versions}
-- the server alone gives {pace:,.0f} records a second
+- {conditions}
 
-Repeat it with `make bench`; `benchmarks/README.md` tells more. This page and its charts are written by
-`benchmarks/report.py`.
+Repeat it with `make bench-full`, or a short form with `make bench`; `benchmarks/README.md` tells more, and [what costs
+what](performance.md) where the time goes. This page and its charts are written by `benchmarks/report.py`.
+"""
+LATENCY = """
+## Latency
+
+{pages} pages of {size} orders into SQLite, from a server that answers after 0, 20 and 100 ms: how many times as quick as one
+request after the other, without the program's start. The last line is a list behind a cursor, beside a program that follows it and
+does nothing else.
+
+{table}
+
+![Latency hidden](benchmarks/latency.svg)
+
+How it is done, and what decides how many: [Streams](how-to/streams.md#many-requests-at-once).
+"""
+MANY = """
+## Many integrations
+
+{count:,} integrations of 10 records, each with a SQLite file and a state of its own, by one `syncline run` of their folder:
+**{cpu:.1f} ms of CPU** ({wall:.0f} ms of wall clock) and **{memory:.0f} KB** each. Taken off is what the process takes for 10.
+"""
+MEMORY = """
+## Memory
+
+{table}
+
+![Peak memory](benchmarks/memory.svg)
 """
 
 
-def write(docs: Path, programs: Sequence[Program], runs: Runs, conditions: Conditions, work: Path) -> None:
-    """The page and its charts below `docs`, the raw figures below `work`."""
+def write(docs: Path, results: Results) -> None:
+    """The page and its charts below `docs`, from everything that was measured so far."""
     images = docs / "benchmarks"
     images.mkdir(parents=True, exist_ok=True)
-    charts: list[tuple[str, str, Measure]] = [
-        ("cpu", "Records per CPU second (more is better)", lambda run: run.per_cpu_second),
-        ("wall", "Records per second (more is better)", lambda run: run.per_second),
-        ("memory", "Peak memory in MB (less is better)", lambda run: run.megabytes),
-    ]
-    for name, title, measure in charts:
-        bars = [(program.name, calmest(runs[program.name], measure)) for program in programs]
-        (images / f"{name}.svg").write_text(chart(title, bars))
-    head, *body = rows(programs, runs)
-    table = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    works = {title: results.work(destination) for destination, title in DESTINATIONS.items()}
+    measured = {title: rounds for title, rounds in works.items() if rounds}
+    for name, title, measure in (
+        ("cpu", "Records per CPU second", per_cpu_second),
+        ("wall", "Records per second", per_second),
+    ):
+        subtitle = "more is better; the thin line is the spread of the rounds"
+        if groups := bars(results, measure):
+            (images / f"{name}.svg").write_text(chart(title, subtitle, groups))
+    tables = [f"### Into {title}\n\n{as_markdown([HEAD, *rows(rounds)])}" for title, rounds in measured.items()]
+    counts = {len(of(rounds, program)) for rounds in measured.values() for program in programs_of(rounds)}
+    order = list(dict.fromkeys((one.name, one.what) for one in PROGRAMS))
     page = PAGE.format(
-        table="\n".join(f"| {' | '.join(cells)} |" for cells in table),
-        rounds=len(next(iter(runs.values()))),
-        participants="\n".join(f"- **{program.name}**: {program.what}" for program in programs),
-        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        tables="\n\n".join(tables),
+        rounds=f"{min(counts)} to {max(counts)}",
+        latency=latency_part(results, images),
+        many=many_part(results),
+        memory=memory_part(results, images),
+        participants="\n".join(f"- **{name}**: {what}" for name, what in order),
         machine=machine(),
         versions=versions(),
-        pace=conditions.pace,
-        load=conditions.load,
-        busy=", so others were at work on it" if conditions.load > BUSY else "",
+        conditions=conditions(results),
     )
     (docs / "benchmarks.md").write_text(page)
-    figures = {name: [asdict(run) for run in measured] for name, measured in runs.items()}
-    (work / "results.json").write_text(json.dumps(figures, indent=2))
+
+
+def conditions(results: Results) -> str:
+    days = sorted({part["day"] for part in results.parts.values()})
+    load = max(part["load"] for part in results.parts.values())
+    busy = "; others were at work on the machine, which the ratios within a round bear better than the figures do"
+    return f"on {' and '.join(days)}, at a load of up to {load:.1f} before a part began{busy if load > BUSY else ''}"

@@ -1,7 +1,8 @@
-"""The same work for Syncline and its peers, in one go, with what each took.
+"""What Syncline takes beside a program written by hand and beside its peers, and how it behaves with latency and in numbers.
 
-Every program moves the same orders from a local server into SQLite (Airbyte: to its message stream) and is held to the same rows.
-Runs are interleaved: a round runs each program once, and ratios are taken within a round. A full run writes docs/benchmarks.md.
+Every program moves the same orders from a local server into one destination and is held to the same rows. Runs are interleaved:
+a round runs each program of a destination once, and ratios are taken within a round. What was measured is kept in
+`.work/results.json`, part by part; the page in the documents is written from that.
 """
 
 from __future__ import annotations
@@ -10,26 +11,30 @@ import argparse
 import contextlib
 import hashlib
 import os
-import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import latency
 import measure
+import psycopg
 import report
+import scale
 from orders import digest, expected
-from programs import PROGRAMS, Program
+from programs import DESTINATIONS, OURS, PROGRAMS, Program
+from results import Latency, Results, Round, Run
 
 HERE = Path(__file__).parent
 WORK = HERE / ".work"
 PAGE_SIZE = 100
 WARM_UP = 1_000
 FEWEST = 10_000  # below this a slow program's start-up would be what is measured
+POSTGRES = os.environ.get("BENCHMARK_POSTGRES", "postgresql://postgres:trusted@127.0.0.1:5432")
+DATABASE = "syncline_benchmark"
+PARTS = ("work", "latency", "many", "memory")
 
 
 def python_for(environment: str | None) -> str:
@@ -43,25 +48,16 @@ def python_for(environment: str | None) -> str:
     if not stamp.exists() or stamp.read_text() != digest_now:
         print(f"setting up {environment} (once)", flush=True)
         venv.create(folder, with_pip=True, clear=True)
-        install = [
-            str(python),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "-r",
-            str(requirements),
-        ]
-        subprocess.run(install, check=True)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "-r", str(requirements)], check=True)
         stamp.write_text(digest_now)
     return str(python)
 
 
 @contextlib.contextmanager
-def server(records: int) -> Iterator[str]:
-    """The address of a server of that many orders, in a process of its own."""
-    command = [sys.executable, str(HERE / "server.py"), f"--records={records}", f"--page-size={PAGE_SIZE}"]
+def server(*options: str) -> Iterator[str]:
+    """The address of a server in a process of its own."""
+    command = [sys.executable, str(HERE / "server.py"), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -70,82 +66,163 @@ def server(records: int) -> Iterator[str]:
             process.terminate()
 
 
-def pace(url: str, records: int) -> float:
-    """Records per second that the server gives to somebody who does nothing with them."""
-    host, port = url.removeprefix("http://").split(":")
-    pages = records // PAGE_SIZE
-    with socket.create_connection((host, int(port))) as connection, connection.makefile("rb") as stream:
-        started = time.perf_counter()
-        for number in range(pages):
-            connection.sendall(b"GET /orders?cursor=c%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
-            head = b"".join(iter(stream.readline, b"\r\n"))
-            found = re.search(rb"Content-Length: (\d+)", head)
-            assert found, head
-            stream.read(int(found[1]))
-        return records / (time.perf_counter() - started)
+@contextlib.contextmanager
+def fresh_database() -> Iterator[str]:
+    """The address of an empty PostgreSQL database, dropped at the end."""
+    with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as admin:
+        drop = f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)"
+        admin.execute(drop)
+        admin.execute(f"CREATE DATABASE {DATABASE}")
+        admin.execute("CHECKPOINT")  # what others left behind is not for this run to write
+        try:
+            yield f"{POSTGRES}/{DATABASE}"
+        finally:
+            admin.execute(drop)
 
 
-def run_once(program: Program, url: str, wanted: tuple[int, int]) -> measure.Usage:
-    """One run in a fresh folder, held to the rows that must have arrived. Raises ProgramError."""
+def fresh_folder() -> Path:
     folder = WORK / "run"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    environment |= {"ORDERS_URL": url, "TAP_ORDERS_API_URL": url, "TARGET_SQLITE_DATABASE": "orders.db"}
-    usage = measure.run(program.stages(python_for(program.environment), url), folder, environment)
-    found = digest(program.rows(folder))
+    return folder
+
+
+def environment_of(program: Program | None, url: str, database: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    if "PYTHONPATH" in os.environ and (program is None or program.environment is None):
+        kept["PYTHONPATH"] = os.environ["PYTHONPATH"]
+    return kept | {
+        "ORDERS_URL": url,
+        "ORDERS_POSTGRES": database,
+        "TAP_ORDERS_API_URL": url,
+        "TARGET_SQLITE_DATABASE": "orders.db",
+    }
+
+
+def run_once(program: Program, url: str, wanted: tuple[int, int] | None) -> measure.Usage:
+    """One run in a fresh folder, held to the rows that must have arrived. Raises ProgramError."""
+    folder = fresh_folder()
+    if program.prepare is not None:
+        program.prepare(folder)
+    with fresh_database() if program.destination == "postgres" else contextlib.nullcontext("") as database:
+        stages = program.stages(python_for(program.environment), url)
+        usage = measure.run(stages, folder, environment_of(program, url, database))
+        found = digest(program.left(folder, database)) if wanted else wanted
     if found != wanted:
-        raise measure.ProgramError(f"it left {found[0]} rows of {wanted[0]}, or other values in them")
+        raise measure.ProgramError(f"it left {found}, not {wanted}: rows are missing, or have other values")
     return usage
 
 
-def measure_all(programs: list[Program], records: int, rounds: int) -> tuple[report.Runs, float]:
-    """Every program once a round, in turn, and the server's own pace; who fails the warm-up says so and is left out."""
+def work(programs: Sequence[Program], records: int, rounds: int) -> list[Round]:
+    """Every program once a round, in turn; who fails the warm-up says so and is left out."""
     fewest = min(records, FEWEST)
-    sizes = {program.name: max(fewest, round(records * program.share)) for program in programs}
-    runs: report.Runs = {}
+    sizes = {program: max(fewest, round(records * program.share)) for program in programs}
+    fit: list[Program] = []
+    done: list[Round] = []
     with contextlib.ExitStack() as servers:
-        urls = {size: servers.enter_context(server(size)) for size in {WARM_UP, *sizes.values()}}
+        urls = {size: servers.enter_context(server(f"--records={size}")) for size in {WARM_UP, *sizes.values()}}
         wanted = {size: expected(size) for size in urls}
         for program in programs:
             try:
                 run_once(program, urls[WARM_UP], wanted[WARM_UP])
-                runs[program.name] = []
-            except (measure.ProgramError, subprocess.CalledProcessError, OSError) as error:
-                print(f"{program.name}: does not take part: {error}", file=sys.stderr)
-        largest = max(urls)
-        alone = pace(urls[largest], largest)
-        print(f"the server alone gives {alone:,.0f} records/s", flush=True)
+                fit.append(program)
+            except (measure.ProgramError, subprocess.CalledProcessError, OSError, psycopg.Error) as error:
+                print(f"{program.title}: does not take part: {error}", file=sys.stderr)
         for number in range(1, rounds + 1):
-            for program in programs:
-                if program.name not in runs:
-                    continue
-                size = sizes[program.name]
-                run = report.Run(size, run_once(program, urls[size], wanted[size]))
-                runs[program.name].append(run)
-                print(f"round {number}  {program.name:<12} {report.line(run)}", flush=True)
-    return runs, alone
+            done.append({})
+            for program in fit:
+                size = sizes[program]
+                done[-1][program] = run = Run(size, run_once(program, urls[size], wanted[size]))
+                print(f"round {number}  {program.title:<24} {report.line(run)}", flush=True)
+    return done
+
+
+def ours(prepare: Callable[[Path], None], url: str, *words: str) -> tuple[measure.Usage, Path]:
+    """`syncline run` in a folder prepared so."""
+    folder = fresh_folder()
+    prepare(folder)
+    command = [sys.executable, "-m", "syncline.cli", "run", *(words or ("orders.yaml",)), "--json"]
+    return measure.run([command], folder, environment_of(None, url, "")), folder
+
+
+def followed_alone(url: str) -> float:
+    done = subprocess.run([sys.executable, str(HERE / "programs/follow.py"), url], capture_output=True, check=True)
+    return float(done.stdout)
+
+
+def hidden(rounds: int) -> Latency:
+    """Every way, with every latency, once a round."""
+    size = ("--records", latency.PAGES * latency.PAGE_SIZE), ("--page-size", latency.PAGE_SIZE)
+    found = Latency([], [])
+    with contextlib.ExitStack() as servers:
+        urls = {
+            delay: servers.enter_context(server(*(f"{name}={value}" for name, value in (*size, ("--latency", delay)))))
+            for delay, _ in latency.SETTINGS
+        }
+        for _ in range(rounds):
+            gains, followed = latency.one_round(ours, followed_alone, urls)
+            found.hidden.extend(gains)
+            found.followed.extend(followed)
+    return found
+
+
+def many() -> scale.Each:
+    with server("--records=10") as url:
+
+        def run(count: int) -> measure.Usage:
+            usage, _ = ours(lambda folder: scale.files(folder, count), url, ".")
+            return usage
+
+        found = scale.each(run)
+    print(f"{found.cpu * 1000:.1f} ms CPU and {found.memory / 1000:.0f} KB for each of {found.count:,}", flush=True)
+    return found
+
+
+def flat(destinations: Sequence[str]) -> list[scale.Flat]:
+    """Peak memory for few and for many records."""
+    programs = [one for one in PROGRAMS if one.name == OURS and one.destination in destinations]
+    found = []
+    with server(f"--records={scale.FEW}") as few, server(f"--records={scale.MANY}") as many:
+        for program in programs:
+            peaks = [run_once(program, url, None).memory for url in (few, many)]
+            found.append(scale.Flat(program.destination, *peaks))
+            print(f"{program.title:<24} {peaks[0] / 1e6:5.0f} MB → {peaks[1] / 1e6:5.0f} MB", flush=True)
+    return found
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="10,000 records and one round; writes no document")
+    parser.add_argument("--quick", action="store_true", help="20,000 records, one round, the work only; keeps nothing")
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", metavar="NAME", action="append", help="one program (repeatable); writes no document")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this part (repeatable)")
+    parser.add_argument("--into", metavar="NAME", action="append", choices=DESTINATIONS, help="only this destination")
+    parser.add_argument("--only", metavar="NAME", action="append", help="only this program (repeatable)")
+    parser.add_argument("--append", action="store_true", help="add the rounds to those that were kept")
     args = parser.parse_args()
     if args.quick:
-        args.records, args.rounds = 10_000, 1
-    programs = [program for program in PROGRAMS if not args.only or program.name in args.only]
-    if not programs:
-        parser.error(f"there is: {', '.join(program.name for program in PROGRAMS)}")
-    load = os.getloadavg()[0]
-    runs, alone = measure_all(programs, args.records, args.rounds)
-    print()
-    print(report.text(programs, runs))
-    if not args.quick and not args.only and len(runs) == len(programs):
-        report.write(HERE.parent / "docs", programs, runs, report.Conditions(alone, load), WORK)
-    return 0 if len(runs) == len(programs) else 1
+        args.records, args.rounds, args.part = 20_000, 1, ["work"]
+    parts, into = args.part or PARTS, args.into or list(DESTINATIONS)
+    results = Results(WORK / "results.json")
+    complete = True
+    for destination in into if "work" in parts else ():
+        programs = [
+            one for one in PROGRAMS if one.destination == destination and (not args.only or one.name in args.only)
+        ]
+        rounds = work(programs, args.records, args.rounds)
+        print(f"\n{report.text(rounds)}\n", flush=True)
+        complete = complete and len(rounds[0]) == len(programs)
+        results.keep_work(destination, rounds, append=args.append)
+    if "latency" in parts:
+        results.keep("latency", hidden(args.rounds))
+    if "many" in parts:
+        results.keep("many", many())
+    if "memory" in parts:
+        results.keep("memory", flat(into))
+    if not args.quick:
+        results.save()
+        report.write(HERE.parent / "docs", results)
+    return 0 if complete else 1
 
 
 if __name__ == "__main__":

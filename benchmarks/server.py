@@ -1,7 +1,10 @@
 """A server that costs almost nothing: every page is rendered before the first request, and answered with one write.
 
-GET /orders               the first page: {"data": [...], "meta": {"next_cursor": "c1"}}
+GET /orders               the first page: {"data": [...], "meta": {"next_cursor": "c1", "total": 100000}}
 GET /orders?cursor=c1     the page after it; next_cursor is null on the last one
+GET /orders?page=2        the same by number, from 1
+GET /orders?part=1        the same as a list of its own, from 0; GET /parts/1 too
+GET /parts                the numbers of these lists: {"data": [{"id": 0}, ...]}
 
 Prints its address on standard output once it listens. Speaks as much HTTP/1.1 as the clients here need: GET, keep-alive.
 """
@@ -13,10 +16,11 @@ import asyncio
 import json
 import re
 import signal
+from typing import Any
 
 from orders import order
 
-CURSOR = re.compile(rb"[?&]cursor=c(\d+)")
+PLACE = re.compile(rb"[?&](cursor=c|page=|part=)(\d+)|/parts/(\d+)")
 
 
 def render(records: int, page_size: int) -> list[bytes]:
@@ -25,11 +29,18 @@ def render(records: int, page_size: int) -> list[bytes]:
     for start in range(0, records, page_size):
         end = min(start + page_size, records)
         following = f"c{end // page_size}" if end < records else None
-        document = {"data": [order(number) for number in range(start, end)], "meta": {"next_cursor": following}}
-        body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        pages.append(head.encode() + body)
+        document = {
+            "data": [order(number) for number in range(start, end)],
+            "meta": {"next_cursor": following, "total": records},
+        }
+        pages.append(answer(document))
     return pages
+
+
+def answer(document: dict[str, Any]) -> bytes:
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 class Connection(asyncio.Protocol):
@@ -37,6 +48,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, pages: list[bytes], latency: float) -> None:
         self.pages, self.latency = pages, latency
+        self.parts = answer({"data": [{"id": number} for number in range(len(pages))]})
         self.buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,9 +66,11 @@ class Connection(asyncio.Protocol):
                 self.transport.write(answer)
 
     def answer(self, line: bytes) -> bytes:
-        found = CURSOR.search(line)
-        number = int(found[1]) if found else 0
-        if not line.startswith(b"GET /orders") or number >= len(self.pages):
+        if line.startswith(b"GET /parts "):
+            return self.parts
+        found = PLACE.search(line)
+        number = 0 if found is None else int(found[2] or found[3]) - (found[1] == b"page=")
+        if not line.startswith((b"GET /orders", b"GET /parts/")) or number >= len(self.pages):
             return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
         return self.pages[number]
 

@@ -2,56 +2,49 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from orders import COLUMNS, row, written
+from programs import left
 
 HERE = Path(__file__).parent
-Rows = Iterator[tuple[Any, ...]]
 Stages = list[list[str]]
 
-
-def _sqlite(folder: Path) -> Rows:
-    return written(folder / "orders.db")
-
-
-def _mapped(folder: Path) -> Rows:
-    """Rows of an Airbyte message stream, where null is left out, or empty where a template made it."""
-    for data in _messages(folder):
-        yield tuple(data.get(name) or None if name == "phone" else data.get(name) for name in COLUMNS)
-
-
-def _raw(folder: Path) -> Rows:
-    for data in _messages(folder):
-        yield row({"note": None, **data, "customer": {"phone": None, **data["customer"]}})
-
-
-def _messages(folder: Path) -> Iterator[dict[str, Any]]:
-    with (folder / "stdout").open() as lines:
-        for line in lines:
-            if line.startswith('{"type":"RECORD"'):
-                yield json.loads(line)["record"]["data"]
+DESTINATIONS = {
+    "sqlite": "SQLite",
+    "postgres": "PostgreSQL",
+    "duckdb": "DuckDB",
+    "parquet": "Parquet",
+    "jsonl": "JSON lines",
+}
+LIMIT, OURS = "limit", "syncline"
 
 
 @dataclass(frozen=True)
 class Program:
-    """One way to do the work. `stages(python, url)` are its commands, joined by pipes and run in an empty
-    folder, where they leave `orders.db`.
+    """One way to do the work. `stages(python, url)` are its commands, joined by pipes and run in an empty folder, where
+    (or in ORDERS_POSTGRES) they leave what `rows` reads.
 
     `environment` names a file in `requirements/`; without one it runs where Syncline is installed.
     `share` is the part of the records it is given, for those that would keep everybody waiting.
     """
 
     name: str
+    destination: str
     what: str
     stages: Callable[[str, str], Stages]
     environment: str | None = None
     share: float = 1.0
-    rows: Callable[[Path], Rows] = _sqlite
+    rows: left.Reader | None = None
+    prepare: Callable[[Path], None] | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} → {DESTINATIONS[self.destination]}"
+
+    def left(self, folder: Path, database: str) -> left.Rows:
+        return (self.rows or left.READERS[self.destination])(folder, database)
 
 
 def _script(name: str, *arguments: str) -> Callable[[str, str], Stages]:
@@ -59,7 +52,25 @@ def _script(name: str, *arguments: str) -> Callable[[str, str], Stages]:
 
 
 def _syncline(python: str, url: str) -> Stages:
-    return [[str(Path(python).parent / "syncline"), "run", str(HERE.parent / "orders.yaml"), "--json"]]
+    return [[python, "-m", "syncline.cli", "run", "orders.yaml", "--json"]]
+
+
+def _file_for(destination: str) -> Callable[[Path], None]:
+    """Writes the integration's file: the same streams, another destination."""
+    places = {
+        "sqlite": "{kind: sql, url: 'sqlite:///orders.db'}",
+        "postgres": "{kind: sql, url: '${ORDERS_POSTGRES}'}",
+        "duckdb": "{kind: sql, url: 'duckdb:///orders.duckdb'}",
+        "parquet": "{kind: file, path: 'orders', format: parquet}",
+        "jsonl": "{kind: file, path: 'orders'}",
+    }
+    how = "append" if destination in ("parquet", "jsonl") else "upsert"
+
+    def prepare(folder: Path) -> None:
+        streams = (HERE.parent / "orders.yaml").read_text().replace("write: upsert", f"write: {how}")
+        (folder / "orders.yaml").write_text(f"{streams}\ndestination: {places[destination]}\n")
+
+    return prepare
 
 
 def _singer(python: str, url: str) -> Stages:
@@ -69,32 +80,56 @@ def _singer(python: str, url: str) -> Stages:
     ]
 
 
+def _ends(destination: str) -> tuple[Program, Program]:
+    return (
+        Program(LIMIT, destination, "the same parts by hand, nothing that protects", _script("limit.py", destination)),
+        Program(
+            OURS,
+            destination,
+            "`syncline run`, all protections as they are by default",
+            _syncline,
+            prepare=_file_for(destination),
+        ),
+    )
+
+
 PROGRAMS = (
-    Program("limit", "aiohttp, msgspec and sqlite3 by hand, nothing that protects anybody", _script("limit.py")),
+    *_ends("sqlite"),
+    Program("loop", "sqlite", "an afternoon's loop: httpx and SQLAlchemy", _script("loop.py"), "loop"),
+    Program("dlt", "sqlite", "REST source, `add_map`, append", _script("dlt_orders.py", "sqlite", "append"), "dlt"),
     Program(
-        "limit structs",
-        "the same, decoding just what is mapped into structs written for it",
-        _script("limit_structs.py"),
+        "dlt merge", "sqlite", "the same, upsert by primary key", _script("dlt_orders.py", "sqlite", "merge"), "dlt"
     ),
-    Program("syncline", "`syncline run`, all protections as they are by default", _syncline),
-    Program("loop", "an afternoon's loop: httpx and SQLAlchemy", _script("loop.py"), "loop"),
-    Program("dlt", "REST source, `add_map`, append", _script("dlt_orders.py", "append"), "dlt"),
-    Program("dlt merge", "the same, upsert by primary key", _script("dlt_orders.py", "merge"), "dlt"),
-    Program("singer", "tap and target on singer-sdk, upsert, msgspec for messages", _singer, "singer", share=0.2),
+    Program("singer", "sqlite", "tap and target on singer-sdk, upsert, msgspec for messages", _singer, "singer", 0.2),
     Program(
         "airbyte",
-        "low-code manifest, mapped, to its message stream",
+        "sqlite",
+        "low-code manifest, mapped, to its message stream, written nowhere",
         _script("airbyte_orders.py", "mapped"),
         "airbyte",
-        share=0.2,
-        rows=_mapped,
+        0.1,
+        rows=left.airbyte_mapped,
     ),
     Program(
         "airbyte raw",
+        "sqlite",
         "the same without the mapping: records as they came",
         _script("airbyte_orders.py", "raw"),
         "airbyte",
-        share=0.2,
-        rows=_raw,
+        0.1,
+        rows=left.airbyte_raw,
     ),
+    *_ends("postgres"),
+    Program(
+        "dlt",
+        "postgres",
+        "REST source, `add_map`, append",
+        _script("dlt_orders.py", "postgres", "append"),
+        "dlt",
+        0.2,
+    ),
+    *_ends("duckdb"),
+    Program("dlt", "duckdb", "REST source, `add_map`, append", _script("dlt_orders.py", "duckdb", "append"), "dlt"),
+    *_ends("parquet"),
+    *_ends("jsonl"),
 )

@@ -1,4 +1,4 @@
-"""dlt: its REST source, `add_map`, its SQLAlchemy destination; tuned as its page on performance advises.
+"""dlt: its REST source, `add_map`, its own destinations (SQLAlchemy for SQLite); tuned as its page on performance advises.
 
 Columns are declared, so nothing is inferred; files between its stages are not compressed and are written in large
 blocks; logs and telemetry are off.
@@ -10,6 +10,7 @@ import os
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 os.environ |= {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
@@ -71,7 +72,15 @@ def to_row(order: dict) -> dict:
     }
 
 
-def main(url: str, disposition: str) -> None:
+def destination(name: str) -> Any:
+    if name == "duckdb":
+        return dlt.destinations.duckdb("orders.duckdb")
+    if name == "postgres":
+        return dlt.destinations.postgres(os.environ["ORDERS_POSTGRES"])
+    return dlt.destinations.sqlalchemy("sqlite:///orders.db")
+
+
+def main(url: str, place: str, disposition: str) -> None:
     source = rest_api_source(
         {
             "client": {
@@ -93,8 +102,8 @@ def main(url: str, disposition: str) -> None:
     pipeline = dlt.pipeline(
         pipeline_name="orders",
         pipelines_dir=str(Path("dlt").absolute()),
-        destination=dlt.destinations.sqlalchemy("sqlite:///orders.db"),
-        dataset_name="main",
+        destination=destination(place),
+        dataset_name="main" if place == "sqlite" else "loaded",
     )
     pipeline.run(source).raise_on_failed_jobs()
 

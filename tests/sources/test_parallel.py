@@ -245,15 +245,18 @@ async def test_a_known_page_that_fails_is_told_when_its_turn_comes() -> None:
     assert ids(pages) == list(range(12)) and api.under_way == 0
 
 
-async def test_whoever_does_not_take_pages_is_not_flooded_with_them() -> None:
-    api = Api(by_region([90, 90, 90, 90, 90]))
-    stream = endpoint(CURSOR, parallel=4, **PARTED)
+@pytest.mark.parametrize(
+    "stream", [endpoint(CURSOR, parallel=4, **PARTED), endpoint(BY_NUMBER, path="/many", parallel=4)]
+)
+async def test_whoever_does_not_take_pages_is_not_flooded_with_them(stream: Endpoint) -> None:
+    api = Api({**by_region([90, 90, 90, 90, 90]), "/many": numbered(300)})
     async with reading(api, stream) as reader:
         coming = reader.pages(stream, Checkpoint())
         await anext(coming)
+        await anext(coming)
         for _ in range(1_000):
             await asyncio.sleep(0)
-        assert len(api.asked) <= 3 * 4  # taken, in line, and one more in every lane
+        assert len(api.asked) <= 2 + 3 * 4  # taken, in line, and one more in every lane
         await coming.aclose()
         assert api.under_way == 0
 
