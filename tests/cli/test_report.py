@@ -38,6 +38,21 @@ def test_u15_the_last_run_is_reported_as_text_json_and_page(
     assert json.loads(kept.read_text()) == report
 
 
+def test_u14_all_of_a_folder_is_shown_in_one_file(
+    ran: Path, shop: ShopProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran.joinpath("broken.yaml").write_text("name: broken\n")
+    assert main(["dashboard", ".", "-o", "all.html", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"output": "all.html", "integrations": 2}
+    page = ran.joinpath("all.html").read_text()
+    for said in ("shop-orders", "broken", "is missing", "298", "Open rejects", "customer.email", "run_finished"):
+        assert said in page, said
+    assert "<script" not in page
+    assert "default-src &#x27;none&#x27;" in page or "default-src 'none'" in page
+    assert shop.ready["client_secret"] not in page
+    assert main(["dashboard", "nowhere"]) == 2
+
+
 def test_a_run_that_is_not_there_is_told(ran: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "shop.yaml", "zzz"]) == 2
     assert "there is no run 'zzz' of shop-orders" in capsys.readouterr().err

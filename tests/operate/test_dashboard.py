@@ -316,6 +316,13 @@ class Browser:
                 assert "error" not in answer, answer
                 return dict(answer["result"])
 
+    async def value(self, session: str, expression: str) -> Any:
+        """What an expression, or its promise, comes to on the page."""
+        found = await self.call(
+            "Runtime.evaluate", session, expression=expression, awaitPromise=True, returnByValue=True
+        )
+        return found["result"]["value"]
+
 
 @asynccontextmanager
 async def chromium(profile: Path) -> AsyncIterator[Browser]:
@@ -364,10 +371,55 @@ async def test_u14_first_paint_within_300_ms_and_nothing_is_refused_by_the_polic
         paints = []
         for _ in range(6):
             await browser.call("Page.navigate", session, url=f"{shown.base}/")
-            found = await browser.call(
-                "Runtime.evaluate", session, expression=PAINTED, awaitPromise=True, returnByValue=True
-            )
-            paint, rows, margin = found["result"]["value"]
+            paint, rows, margin = await browser.value(session, PAINTED)
             assert (rows, margin) == (41, "0px")  # all of them, and the style was let in
             paints.append(paint)
         assert min(paints) <= 300, paints
+
+
+@pytest.mark.slow
+async def test_u14_dark_and_light_narrow_and_wide_and_always_up_to_date(tmp_path: Path) -> None:
+    async with dashboard(
+        tmp_path, "shop", "a-name-that-is-as-long-as-names-of-integrations-may-be", writes=True
+    ) as shown:
+        one = shown.server.by_name("shop")
+        assert one is not None
+        error = {"code": "server", "what": "x" * 300, "evidence": "y" * 300, "hint": "z " * 100}
+        one.past = [ran("shop", number) for number in range(40)] + [ran("shop", 40, status="failed", error=error)]
+        async with chromium(tmp_path / "profile") as browser:
+            target = (await browser.call("Target.createTarget", url="about:blank"))["targetId"]
+            session = (await browser.call("Target.attachToTarget", targetId=target, flatten=True))["sessionId"]
+            backgrounds = set()
+            for path in ("/", "/i/shop", f"/i/shop/runs/{40:032x}"):
+                for width in (360, 760, 1400):
+                    for scheme in ("dark", "light"):
+                        wanted = [{"name": "prefers-color-scheme", "value": scheme}]
+                        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+                        await browser.call("Emulation.setEmulatedMedia", session, features=wanted)
+                        await browser.call("Emulation.setDeviceMetricsOverride", session, **size)
+                        await browser.call("Page.navigate", session, url=f"{shown.base}{path}?token={KEY}")
+                        inner, whole, background = await browser.value(session, MEASURED)
+                        assert whole <= inner, (path, width)
+                        backgrounds.add((scheme, background))
+            assert len(backgrounds) == 2
+            await browser.call("Page.navigate", session, url=f"{shown.base}/?token={KEY}")
+            await browser.value(session, MEASURED)
+            one.paused, one.past = True, one.past[:-1]
+            assert await browser.value(session, RENEWED) == "paused"
+
+
+MEASURED = """
+new Promise(done => {
+  const look = () => {
+    const root = document.scrollingElement;
+    if (location.href === "about:blank" || document.readyState !== "complete") return setTimeout(look, 10);
+    done([innerWidth, root.scrollWidth, getComputedStyle(document.body).backgroundColor]);
+  };
+  setTimeout(look, 50);
+})"""
+RENEWED = """
+new Promise(done => {
+  const look = () => document.body.innerText.includes("paused") ? done("paused") : setTimeout(look, 50);
+  look();
+  setTimeout(() => done("never"), 15000);
+})"""
