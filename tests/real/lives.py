@@ -126,6 +126,7 @@ VARIANTS = {
     "offset": ("offset", "items"), "skip": ("offset", "."), "page": ("page", "."), "page_from_zero": ("page", "content"),
     "cursor": ("cursor", "data"), "page_token": ("cursor", "orders"), "last_id": ("cursor", "data"),
     "next_url": ("next_url", "results"), "link": ("link", "."), "all_at_once": ("none", "orders"),
+    "fixed_page": ("page", "."), "fixed_offset": ("offset", "."),
 }  # fmt: skip
 
 

@@ -84,6 +84,16 @@ def by_link(query: Mapping[str, str], url: str) -> Any:
     )
 
 
+def by_fixed_page(query: Mapping[str, str], url: str) -> Any:
+    number = max(whole(query, "page", 1), 1)
+    return ORDERS[(number - 1) * 15 : number * 15], lambda records: records, {}
+
+
+def by_fixed_offset(query: Mapping[str, str], url: str) -> Any:
+    start = whole(query, "offset", 0)
+    return ORDERS[start : start + 15], lambda records: records, {}
+
+
 def all_at_once(query: Mapping[str, str], url: str) -> Any:
     return ORDERS, lambda records: {"orders": records}, {}
 
@@ -98,6 +108,8 @@ PAGERS: dict[str, Pager] = {
     "last_id": by_last_id,
     "next_url": by_next_url,
     "link": by_link,
+    "fixed_page": by_fixed_page,
+    "fixed_offset": by_fixed_offset,
     "all_at_once": all_at_once,
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from syncline.auth import ApiKey, Basic, Bearer, OAuth2
+from syncline.auth import ApiKey, AwsSigV4, Basic, Bearer, Combined, OAuth2
 from syncline.generate.inference import Api, read
 from syncline.model import Reference
 from syncline.pagination import Cursor, Link, NextUrl, Offset, PageNumber, Unpaged
@@ -162,18 +162,18 @@ def test_a_parameter_that_only_a_person_knows_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("scheme", "expected"),
     [
-        ({"type": "http", "scheme": "bearer"}, Bearer(token=Reference("${SHOP_API_TOKEN}"))),
+        ({"type": "http", "scheme": "bearer"}, Bearer(token=Reference("${SHOP_TOKEN}"))),
         (
             {"type": "http", "scheme": "basic"},
-            Basic(username=Reference("${SHOP_API_USERNAME}"), password=Reference("${SHOP_API_PASSWORD}")),
+            Basic(username=Reference("${SHOP_USERNAME}"), password=Reference("${SHOP_PASSWORD}")),
         ),
         (
             {"type": "apiKey", "in": "query", "name": "key"},
-            ApiKey(key=Reference("${SHOP_API_API_KEY}"), in_="query", name="key"),
+            ApiKey(key=Reference("${SHOP_API_KEY}"), in_="query", name="key"),
         ),
         (
             {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Token {key}`"},
-            ApiKey(key=Reference("${SHOP_API_TOKEN}"), name="Authorization", prefix="Token"),
+            ApiKey(key=Reference("${SHOP_TOKEN}"), name="Authorization", prefix="Token"),
         ),
         (
             {
@@ -182,8 +182,8 @@ def test_a_parameter_that_only_a_person_knows_is_asked_for() -> None:
             },
             OAuth2(
                 token_url="https://shop.example/token",
-                client_id=Reference("${SHOP_API_CLIENT_ID}"),
-                client_secret=Reference("${SHOP_API_CLIENT_SECRET}"),
+                client_id=Reference("${SHOP_CLIENT_ID}"),
+                client_secret=Reference("${SHOP_CLIENT_SECRET}"),
                 scopes=("read",),
             ),
         ),
@@ -193,6 +193,35 @@ def test_authentication(scheme: dict[str, Any], expected: Any) -> None:
     api = told({"/orders": listing()}, components={"securitySchemes": {"one": scheme}}, security=[{"one": []}])
     assert api.auth[0].value == expected
     assert api.auth[0].likely
+
+
+def test_aws_signs_for_the_service_that_the_address_names() -> None:
+    scheme = {"type": "apiKey", "in": "header", "name": "Authorization", "x-amazon-apigateway-authtype": "awsSigv4"}
+    server = {"url": "https://apigateway.{region}.amazonaws.com", "variables": {"region": {"default": "eu-west-1"}}}
+    components = {"securitySchemes": {"hmac": scheme}}
+    auth = told({"/orders": listing()}, servers=[server], components=components, security=[{"hmac": []}]).auth[0].value
+    assert isinstance(auth, AwsSigV4)
+    assert (auth.service, auth.region) == ("apigateway", "eu-west-1")
+
+
+def test_keys_that_make_sense_together_only_are_combined() -> None:
+    schemes = {name: {"type": "apiKey", "in": "query", "name": name} for name in ("app_id", "app_key")}
+    assert isinstance(told({"/orders": listing()}, components={"securitySchemes": schemes}).auth[0].value, Combined)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Send `Authorization: Bearer <token>`.", Bearer),
+        ("Put your key into the header `X-API-Key`.", ApiKey),
+        ("There is no authentication required.", type(None)),
+    ],
+)
+def test_prose_is_believed_where_it_is_plain(said: str, kind: type) -> None:
+    guess = told({"/orders": listing()}, info={"title": "Shop", "version": "1", "description": said}).auth[0]
+    assert guess.known
+    assert isinstance(guess.value, kind)
+    assert not guess.likely
 
 
 def test_authentication_that_nobody_describes_is_unknown_and_none_is_none() -> None:

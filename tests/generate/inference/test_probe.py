@@ -29,6 +29,8 @@ EXPECTED: dict[str, dict[str, Any]] = {
     },
     "next_url": {"kind": "next_url", "next": "links.next", "limit_param": "limit", "limit": 100},
     "link": {"kind": "link", "limit_param": "per_page", "limit": 100},
+    "fixed_page": {"kind": "page", "size_param": None, "size": None},
+    "fixed_offset": {"kind": "offset", "limit_param": None, "limit": None},
     "all_at_once": {"kind": "none"},
 }  # fmt: skip
 

@@ -20,8 +20,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 class Scheme(msgspec.Struct, frozen=True, kw_only=True):
     """A way to authorise requests, as a document tells it.
 
-    `kind` is apikey, basic, bearer, digest, oauth2, openid, mtls or whatever else the document wrote; `where` and `key` belong
-    to apikey; `flows` to oauth2, by the names of OpenAPI 3; `address` is an OpenID Connect discovery document.
+    `kind` is apikey, basic, bearer, digest, oauth2, openid, mtls, sigv4 or whatever else is written; `where` and `key` belong to
+    apikey; `flows` to oauth2, by the names of OpenAPI 3; `address` is an OpenID Connect discovery document.
     """
 
     name: str

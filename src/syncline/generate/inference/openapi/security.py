@@ -25,6 +25,8 @@ def _scheme(name: str, node: dict[str, Any]) -> Scheme:
     kind = str(node.get("type") or "").lower()
     if kind == "http":
         kind = str(node.get("scheme") or "").lower()
+    if str(node.get("x-amazon-apigateway-authtype") or "").lower() == "awssigv4":
+        kind = "sigv4"
     return Scheme(
         name=name,
         kind={"openidconnect": "openid", "mutualtls": "mtls"}.get(kind, kind),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -27,6 +27,8 @@ PAGES = ("page", "_page", "page_number", "pageNumber", "p", "page[number]")
 OFFSETS = ("offset", "skip", "start", "_start", "$skip", "startIndex")
 TOTAL_HEADERS = ("X-Total-Count", "X-Total", "Total-Count", "X-Paging-TotalResults", "totalrecordcount")
 SMALL = 2
+LEAST = 10
+"""Records without which a page of fixed length is not looked for: a shorter list is probably whole."""
 PROVEN = 0.97
 
 
@@ -54,8 +56,10 @@ class Pages:
                 )
         if size is not None:
             counted = await self._counted(size[0])
-            if counted is not None:
-                return Guess(self._finished(counted[0], look), PROVEN, counted[1])
+        else:
+            counted = await self._unsized()
+        if counted is not None:
+            return Guess(self._finished(counted[0], look), PROVEN, counted[1])
         return self._untested(told, size[0] if size else None)
 
     def _candidates(
@@ -126,7 +130,9 @@ class Pages:
         shown += [name for name in _declared(self._operation) if name not in shown]
         if len(self._names) <= SMALL:
             return (shown[0], self._first) if shown else None
-        return await self._which(list(dict.fromkeys(shown)) or list(LIMITS), str(SMALL), self._names[:SMALL])
+        return await self._which(
+            list(dict.fromkeys(shown)) or list(LIMITS), str(SMALL), self._is_just(self._names[:SMALL])
+        )
 
     async def _counted(self, size: str) -> tuple[Pagination, tuple[str, ...]] | None:
         """Pages by number or by offset, with pages of two records."""
@@ -135,7 +141,7 @@ class Pages:
             return None
         length = {size: str(SMALL)}
         second, third = names[SMALL : SMALL * 2], names[SMALL * 2 : SMALL * 3]
-        found = await self._which(list(OFFSETS), str(SMALL), second, length)
+        found = await self._which(list(OFFSETS), str(SMALL), self._is_just(second), length)
         proof = f"with {size}={SMALL}"
         if found is not None:
             part = Offset.model_validate({"offset_param": found[0], "limit_param": size, "limit": 100})
@@ -143,7 +149,7 @@ class Pages:
         for start, wanted in ((1, second), (0, third)):
             if not wanted:
                 continue
-            found = await self._which(list(PAGES), "2", wanted, length)
+            found = await self._which(list(PAGES), "2", self._is_just(wanted), length)
             if found is not None:
                 settings: dict[str, Any] = {"page_param": found[0], "size_param": size, "size": 100}
                 if start != 1:
@@ -153,10 +159,32 @@ class Pages:
                 )
         return None
 
+    async def _unsized(self) -> tuple[Pagination, tuple[str, ...]] | None:
+        """Pages of a length that nobody can set: whatever brings other records, and as many."""
+        if len(self._names) < LEAST:
+            return None
+        found = await self._which(list(PAGES), "2", self._others)
+        if found is not None:
+            first = await self._with([found[0]], "1", None)
+            start = 1 if first is not None and self._is(first, self._names) else 0
+            settings = {"page_param": found[0], "size_param": None, "size": None, "start": start}
+            return PageNumber.model_validate(settings), (f"{found[0]}=2 gave other records",)
+        count = str(len(self._names))
+        found = await self._which(list(OFFSETS), count, self._others)
+        if found is None:
+            return None
+        part = Offset.model_validate({"offset_param": found[0], "limit_param": None, "limit": None})
+        return part, (f"{found[0]}={count} gave other records",)
+
+    def _others(self, look: Look) -> bool:
+        """Whether these are records, none of which is on the first page."""
+        names = {self._name(record) for record in look.records(self._records)}
+        return bool(names) and not names & set(self._names)
+
     async def _which(
-        self, names: list[str], value: str, wanted: Sequence[str], besides: Mapping[str, str] | None = None
+        self, names: list[str], value: str, fits: Callable[[Look], bool], besides: Mapping[str, str] | None = None
     ) -> tuple[str, Look] | None:
-        """The one of these parameters with which the list becomes `wanted`: all at once, then by halves.
+        """The one of these parameters with which the list `fits`: all at once, then by halves.
 
         An API that refuses parameters it does not know is asked for the first three of them one by one.
         """
@@ -164,22 +192,25 @@ class Pages:
         if look is None:
             for name in names[:3] if len(names) > 1 else ():
                 alone = await self._with([name], value, besides)
-                if alone is not None and self._is(alone, wanted):
+                if alone is not None and fits(alone):
                     return name, alone
             return None
-        if not self._is(look, wanted):
+        if not fits(look):
             return None
         while len(names) > 1:
             half = names[: len(names) // 2]
             tried = await self._with(half, value, besides)
-            names = half if tried is not None and self._is(tried, wanted) else names[len(half) :]
+            names = half if tried is not None and fits(tried) else names[len(half) :]
         alone = await self._with(names, value, besides)
-        return (names[0], alone) if alone is not None and self._is(alone, wanted) else None
+        return (names[0], alone) if alone is not None and fits(alone) else None
 
     async def _with(self, names: Iterable[str], value: str, besides: Mapping[str, str] | None) -> Look | None:
         return await self._asker.try_get(
             self._path, {**self._first.params, **(besides or {}), **dict.fromkeys(names, value)}
         )
+
+    def _is_just(self, wanted: Sequence[str]) -> Callable[[Look], bool]:
+        return lambda look: self._is(look, wanted)
 
     def _is(self, look: Look, wanted: Sequence[str]) -> bool:
         return [self._name(record) for record in look.records(self._records)] == list(wanted)

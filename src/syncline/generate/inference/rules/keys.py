@@ -204,7 +204,12 @@ def _within(record: Schema, names: Names) -> Guess[tuple[str, ...]]:
     """The key of a record that is wrapped: {"added_at": …, "track": {"id": …}}."""
     solid = [(name, inner) for name, inner in record.properties.items() if inner.type == "object" and inner.properties]
     beside = sum(_can_identify(inner) for inner in record.properties.values())
-    chosen = [one for one in solid if flat(one[0]) in names.own] or (solid if len(solid) == 1 and beside <= 1 else [])
+    feature = [one for one in solid if one[0] == "properties" and "geometry" in record.properties]  # GeoJSON (RFC 7946)
+    chosen = (
+        feature
+        or [one for one in solid if flat(one[0]) in names.own]
+        or (solid if len(solid) == 1 and beside <= 1 else [])
+    )
     if len(chosen) == 1:
         name, inner = chosen[0]
         within = Names(_called([name]) | names.own, names.items, names.elsewhere, names.parents)

@@ -18,10 +18,21 @@ _VERSION = re.compile(r"v?\d+([._]\d+)*(beta|alpha)?\d*", re.I)
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
-def slug(text: str, fallback: str = "api") -> str:
-    """A name for an integration: lower case letters, digits and dashes."""
-    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return plain[:40].strip("-") or fallback
+_EMPTY = frozenset(
+    {
+        "api", "apis", "rest", "restful", "the", "reference", "documentation", "docs", "doc", "public", "developer", "developers",
+        "specification", "spec", "openapi", "swagger", "endpoints", "service", "services", "web", "http", "https", "www", "com",
+        "for", "version", "a", "an", "of", "and", "to", "your", "open",
+    }
+)  # fmt: skip
+
+
+def slug(title: str, fallback: str = "api") -> str:
+    """A name for an integration out of a title: `shop` for “The Shop REST API (v2)”; lower case letters, digits and dashes."""
+    first = re.split(r"[(\[|:–—]| - ", title, maxsplit=1)[0] or title
+    found = [word for word in re.findall(r"[a-z0-9]+", first.lower()) if not _VERSION.fullmatch(word)]
+    telling = [word for word in found if word not in _EMPTY] or found
+    return "-".join(telling[:3])[:30].strip("-") or fallback
 
 
 def host_name(host: str | None) -> str:

@@ -156,7 +156,8 @@ def _by_link(
         said = operation.headers["link"]
         sure = 0.93 if _counts(query) or length or "next" in said.lower() or "pag" in said.lower() else 0.7
         return Guess(_built(Link, length), sure, ("the answer has a Link header (RFC 8288)",))
-    if _LINK_HEADER.search(operation.text) and (_counts(query) or length):
+    said = " ".join([operation.text, *(parameter.description for parameter in query.values())])
+    if _LINK_HEADER.search(said) and (_counts(query) or length):
         return Guess(_built(Link, length), 0.85, ("its description tells of a Link header (RFC 8288)",))
     return None
 

@@ -124,7 +124,8 @@ def find_page(query: Mapping[str, Parameter]) -> Parameter | None:
         if not numeric(parameter):
             continue
         said = parameter.description
-        if flat(parameter.name) in ("p", "pg", "pageid", "paged") and not _NUMBERS.search(said):
+        short = flat(parameter.name) in ("p", "pg", "pageid", "paged") and not _NUMBERS.search(said)
+        if short and (said or find_limit(query, {parameter.name}) is None):
             continue
         if parameter.schema.type == "string" and re.search(r"\b(cursor|token|encoded|opaque)\b", said, re.I):
             continue

@@ -22,12 +22,15 @@ ENVELOPES = frozenset(
 )  # fmt: skip
 ASIDES = frozenset(
     {
-        "errors", "error", "links", "link", "warnings", "messages", "included", "facets", "aggregations", "meta", "notices",
-        "includes", "sort", "filters", "debug", "validationerrors", "scopes", "permissions", "breadcrumbs", "expand", "orders by",
-        "errormessages", "suggestions", "columns", "schema", "notifications", "attributions", "fields", "includedresources",
+        "errors", "error", "links", "link", "warnings", "included", "facets", "aggregations", "meta", "notices",
+        "includes", "sort", "debug", "validationerrors", "breadcrumbs", "expand", "orders by",
+        "errormessages", "suggestions", "schema", "attributions", "includedresources",
         "expands", "copyrights", "appliedfilters", "relatedsearches", "availablefilters", "highlights",
     }
 )  # fmt: skip
+MAYBE_ASIDES = frozenset(
+    {"messages", "notices", "notifications", "permissions", "scopes", "fields", "filters", "columns"}
+)
 FRAME = frozenset(
     {
         "total", "totalcount", "count", "page", "pages", "perpage", "pagesize", "limit", "offset", "next", "previous", "prev",
@@ -112,7 +115,7 @@ def _judged(around: Schema, name: str, inner: Schema, operation: Operation, keys
         if not _besides(around, name, operation):
             score += 1.5
             reasons.append("and nothing but it is")
-    if flat(name) in ASIDES or "facet" in name.lower() or "suggest" in name.lower():
+    if _is_aside(name, items) and len(around.properties) > 1:
         score -= 6
     # the way to it: through envelopes it costs nothing, through things of their own it costs much
     for number, key in enumerate(keys):
@@ -122,6 +125,14 @@ def _judged(around: Schema, name: str, inner: Schema, operation: Operation, keys
         )
         score -= 0.5 if free else 2.5
     return Place((*keys, name), items, score, f"{join(*keys, name)} {', '.join(reasons) or 'is a list'}")
+
+
+def _is_aside(name: str, items: Schema) -> bool:
+    """Whether a list is there beside the records: complaints, links, counts of facets. Messages with ids are records."""
+    plain = flat(name)
+    if plain in MAYBE_ASIDES and any(flat(key).endswith("id") for key in items.properties):
+        return False
+    return plain in ASIDES or plain in MAYBE_ASIDES or "facet" in plain or "suggest" in plain
 
 
 def _worth_of_items(items: Schema) -> tuple[float, list[str]]:
@@ -150,7 +161,7 @@ def _same_thing(name: str, other: str) -> bool:
 def _is_a_list(answer: Schema, place: Place, operation: Operation) -> bool:
     """Whether the answer is there for the list in it, or describes one thing that has a list among its parts."""
     steps = segments(operation.path)
-    one_thing = bool(steps) and steps[-1].startswith("{")
+    one_thing = bool(steps) and steps[-1].startswith("{") and steps[-1].endswith("}")
     holder = answer.at(*place.keys[:-1]) if len(place.keys) > 1 else answer
     assert holder is not None
     if not _is_paged(operation) and not _leads_there(answer, place, operation):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import ValidationError
 
-from syncline.auth import ApiKey, Basic, Bearer, Digest, OAuth2
+from syncline.auth import ApiKey, AwsSigV4, Basic, Bearer, Digest, OAuth2
 from syncline.auth.auth import Auth
 from syncline.generate.inference.addresses import safe_address
 from syncline.generate.inference.guess import Guess
@@ -18,6 +19,7 @@ from syncline.model import Reference
 _PREFIX = re.compile(
     r"\b(Token|ApiKey|Api-Key|OAuth|Apikey)\b\W{0,4}?[\s=:]+[<{\[\"'`$]*\w|[`'\"“](OAuth|Token|Key)[`'\"”]"
 )
+_BEARER_NAMED = re.compile(r"bearer|jwt|oauth", re.I)
 _GRANTS = ("clientCredentials", "authorizationCode", "deviceAuthorization", "password", "implicit")
 
 
@@ -42,6 +44,8 @@ def of_scheme(scheme: Scheme, prefix: str, base_url: str | None = None, *, sever
         return _of_key(scheme, own, where)
     if scheme.kind == "oauth2":
         return _of_oauth(scheme, prefix, where, base_url)
+    if scheme.kind == "sigv4":
+        return _of_aws(where, base_url)
     if scheme.kind == "openid":
         said = f"{where} is OpenID Connect; its token address stands in {scheme.address}" if scheme.address else where
         return Guess(
@@ -53,7 +57,33 @@ def of_scheme(scheme: Scheme, prefix: str, base_url: str | None = None, *, sever
 def _of_key(scheme: Scheme, prefix: str, where: str) -> Guess[Auth] | None:
     place = scheme.where if scheme.where in ("header", "query", "cookie") else "header"
     told = f"{where} is a key in {place} {scheme.key!r}"
-    return of_key(scheme.key or scheme.name, place, scheme.description, prefix=prefix, sure=0.95, evidence=told)
+    said = scheme.description
+    if _BEARER_NAMED.search(scheme.name) and "bearer" not in said.lower():
+        said, told = f"{said} bearer", f"{told}, named like a bearer token"
+    return of_key(
+        scheme.key or scheme.name,
+        place,
+        said,
+        prefix=prefix,
+        sure=0.95 if said == scheme.description else 0.8,
+        evidence=told,
+    )
+
+
+def _of_aws(where: str, base_url: str | None) -> Guess[Auth] | None:
+    """AWS Signature Version 4, for a service and region that the address names: apigateway.eu-central-1.amazonaws.com."""
+    found = re.fullmatch(
+        r"([a-z0-9-]+)(?:\.([a-z0-9-]+))?\.amazonaws\.com(?:\.cn)?", urlsplit(base_url or "").hostname or ""
+    )
+    if found is None:
+        return None
+    auth = AwsSigV4(
+        access_key=Reference("${AWS_ACCESS_KEY_ID}"),
+        secret_key=Reference("${AWS_SECRET_ACCESS_KEY}"),
+        service=found[1],
+        region=found[2] or Reference("${AWS_REGION}"),
+    )
+    return Guess(auth, 0.85, (f"{where} is AWS Signature Version 4", f"the address names the service {found[1]!r}"))
 
 
 def of_key(name: str, place: str, said: str, *, prefix: str, sure: float, evidence: str) -> Guess[Auth] | None:
