@@ -66,7 +66,7 @@ def concerned(integration: Integration, names: Iterable[str] | None = None) -> l
             raise UsageError(
                 f"there is no fault {name!r}; {did_you_mean(name, known)}", hint="syncline rehearse --help"
             )
-    return [known[name] for name in names or known if known[name].concerns(integration)]
+    return [known[name] for name in (known if names is None else names) if known[name].concerns(integration)]
 
 
 def places(integration: Integration) -> list[Place]:
@@ -122,4 +122,5 @@ def acts_of(
     """The whole rehearsal; with `names`, of these faults alone. Raises UsageError for a name that is none."""
     kinds = concerned(integration, names)
     whole = volume(integration, seed, records or production_volume(integration))
-    return [whole, *alone(integration, seed, kinds), mixture(integration, seed, kinds)]
+    mixed_up = [mixture(integration, seed, kinds)] if kinds else []
+    return [whole, *alone(integration, seed, kinds), *mixed_up]

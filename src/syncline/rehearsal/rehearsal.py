@@ -14,6 +14,7 @@ from syncline.errors import UsageError
 from syncline.model import MalformedBody, decode_json
 from syncline.rehearsal.acting import Act, Runner, play
 from syncline.rehearsal.evidence import ActReport, Rehearsal
+from syncline.rehearsal.kills import KILL, can_kill, killed
 from syncline.rehearsal.plan import acts_of
 from syncline.rehearsal.simulator.blueprint import Blueprint, blueprint_of
 from syncline.rehearsal.simulator.likeness import likeness_of
@@ -53,7 +54,8 @@ async def rehearse(
         integration = load(integration)
     if not isinstance(integration.source, HttpSource):
         raise UsageError("only sources behind HTTP can be rehearsed", hint="kind: rest or kind: graphql")
-    chosen = acts_of(integration, seed=seed, names=faults, records=records) if acts is None else list(acts)
+    names = None if faults is None else [name for name in faults if name != KILL]
+    chosen = acts_of(integration, seed=seed, names=names, records=records) if acts is None else list(acts)
     began = time.monotonic()
     rehearsal = Rehearsal(integration=integration.name, file=file, seed=seed, started_at=datetime.now(UTC))
     blueprints = shown(integration, like)
@@ -67,6 +69,12 @@ async def rehearse(
             report = await play(on_stage, act, runner=runner)
             rehearsal.acts.append(report)
             watch(number, len(chosen), act, report)
+        if acts is None and can_kill() and (faults is None or KILL in faults):
+            place = Path(folder) / KILL
+            place.mkdir()
+            async for report in killed(integration, seed, place, blueprints):
+                rehearsal.acts.append(report)
+                watch(len(rehearsal.acts), len(rehearsal.acts), Act(name=report.name, seed=seed, sizes={}), report)
     rehearsal.guessed = {name: found.guessed for name, found in blueprints.items() if found.guessed}
     rehearsal.seconds = time.monotonic() - began
     return rehearsal

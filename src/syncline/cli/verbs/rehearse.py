@@ -113,7 +113,7 @@ def _act_lines(report: ActReport, brush: Paint) -> list[str]:
     became = f" · {report.struck[0].became}" if len(report.struck) == 1 else ""
     struck = f" · {len(report.struck)} faults struck" if len(report.struck) > 1 else ""
     said = f"{runs} {'run' if runs == 1 else 'runs'}, {report.requests:,} requests{struck}{became}"
-    lines = [f"  {mark} {report.name:<16}{brush.dim(printable(said))}"]
+    lines = [f"  {mark} {report.name:<24} {brush.dim(printable(said))}"]
     lines += [f"      {brush.bad(printable(problem))}" for problem in report.problems[:SHOWN]]
     lines += [f"      {brush.dim(printable(note))}" for note in report.notes[:1]]
     if len(report.problems) > SHOWN:
