@@ -26,7 +26,9 @@ VERBS = (
         BUILD,
         "what an API is like, found out from documents and by asking it; each guess with evidence",
     ),
-    Verb("check", BUILD, "find every mistake in integration files, each with its line and column"),
+    Verb(
+        "check", BUILD, "find every mistake with its line and column, then the production checklist with its evidence"
+    ),
     Verb("preview", BUILD, "a few records beside what becomes of them; writes nothing"),
     Verb("plan", BUILD, "what a run would ask for and change; writes nothing"),
     Verb("test", BUILD, "recorded answers played again, offline, and compared with what is expected"),

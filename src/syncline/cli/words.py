@@ -78,7 +78,25 @@ def _new(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", metavar="FILE", help="integration files, or folders of them")
+    parser.add_argument(
+        "paths", nargs="+", metavar="FILE", help="an integration file; several, or folders: mistakes only"
+    )
+    parser.add_argument("--lint", action="store_true", help="find mistakes only, and leave the checklist")
+    parser.add_argument("--live", action="store_true", help="ask the real API what only it can show; writes nothing")
+    parser.add_argument(
+        "--only", action="append", metavar="LINE", help="only this line: tokens, limits, resume, … (may be repeated)"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed, the same faults (default: 1)")
+    parser.add_argument(
+        "--records",
+        type=_count,
+        default=50_000,
+        metavar="N",
+        help="records read for the volume at most (default: 50000)",
+    )
+    parser.add_argument(
+        "--report", metavar="FOLDER", help="write rehearsal.html, to attach to a change request, and rehearsal.json"
+    )
 
 
 def _preview(parser: argparse.ArgumentParser) -> None:

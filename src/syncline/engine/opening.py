@@ -76,12 +76,14 @@ async def prepared(
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """What takes the outside world's place in a rehearsal, by end: the network, and where tokens are kept.
 
-    `chance` gives numbers from 0 to 1 for the jitter.
+    `chance` gives numbers from 0 to 1 for the jitter. `batch_rows` are written together at most, where that is fewer than the
+    destination would like.
     """
 
     networks: Mapping[End, Send]
     tokens: Mapping[End, TokenStore] = {}
     chance: Callable[[], float]
+    batch_rows: int | None = None
 
     def keeping(self, end: End) -> dict[str, Any]:
         """As `tokens.keeping`, of an end that is an API; nothing for any other."""
@@ -146,6 +148,8 @@ async def opened_sink(integration: Integration, clock: Clock, stage: Stage | Non
         clock=clock,
         **around,
     ) as sink:
+        if stage is not None and stage.batch_rows is not None:
+            sink.batch_rows = min(sink.batch_rows, stage.batch_rows)
         yield sink
 
 

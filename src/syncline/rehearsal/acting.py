@@ -40,13 +40,22 @@ TOLD = 1_000
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to happen: which faults, in a world of what size. `changes` happen to each list between the first runs."""
+    """What is to happen: which faults, in a world of what size. `changes` happen to each list between the first runs.
+
+    `together` rows are written at once at most, so that few records take several batches. `pace` is what of the usual time an
+    answer takes. `survives` says whether the first run has to come to its end; None leaves that to the faults.
+    `remembered`: what was written to an API is still there when the act is played again in the same folder.
+    """
 
     name: str
     seed: int
     sizes: dict[str, int]
     faults: tuple[Fault, ...] = ()
     changes: int = 3
+    together: int | None = None
+    pace: float = 1.0
+    survives: bool | None = None
+    remembered: bool = False
 
 
 async def play(staged: Staged, act: Act, *, runner: Runner = arun) -> ActReport:
@@ -69,6 +78,8 @@ class _Playing:
         self.simulator = Simulator(integration, self.world, act.faults, began=clock.now())
         self._held: list[sqlite3.Connection] = []
         self.simulator.take_away = partial(hold, staged.folder / "rows.sqlite", self._held)
+        if act.remembered and self.simulator.recipient is not None:
+            self.simulator.recipient.remember(staged.folder / "recipient.jsonl")
         self.report = ActReport(
             name=act.name, seed=act.seed, faults=[msgspec.to_builtins(fault) for fault in act.faults]
         )
@@ -84,12 +95,12 @@ class _Playing:
     def _made_stage(self) -> Stage:
         ends: dict[Any, Any] = {"source": self.integration.source, "destination": self.integration.destination}
         networks = {
-            name: simulated_network(self.simulator, end, self.clock)
+            name: simulated_network(self.simulator, end, self.clock, self.act.pace)
             for name, end in ends.items()
             if isinstance(end, Connection)
         }
         chance = random.Random(self.act.seed).random  # noqa: S311 – jitter, the same for the same seed
-        return Stage(networks=networks, tokens=self._tokens(), chance=chance)
+        return Stage(networks=networks, tokens=self._tokens(), chance=chance, batch_rows=self.act.together)
 
     def _tokens(self) -> dict[Any, Any]:
         source = self.integration.source
@@ -204,7 +215,13 @@ class _Playing:
         source = self.integration.source
         assert isinstance(source, HttpSource)
         report.limits = [
-            {"limit": str(high.rate), "highest": high.most, "counted": simulator.quota.way}
+            {
+                "limit": str(high.rate),
+                "amount": high.rate.amount,
+                "per": high.rate.per,
+                "highest": high.most,
+                "counted": simulator.quota.way,
+            }
             for high in highest_rates(source.rate_limit, simulator.times)
         ]
         last = report.passes[-1]
@@ -212,12 +229,19 @@ class _Playing:
             report.problems.append(f"no run got everything, {len(report.passes)} were made: {_why(last)}")
         if simulator.quota.refusals:
             report.problems.append(f"{simulator.quota.refusals} requests were more than the API allows")
-        first, faults = report.passes[0], self.act.faults
-        # several together may be more than the attempts that the file allows
-        if first.exit_code and (not faults or (len(faults) == 1 and self._must_survive(faults[0]))):
+        first = report.passes[0]
+        if first.exit_code and self._must_survive():
             report.problems.append(f"run 1 ended with exit code {first.exit_code}: {_why(first)}")
 
-    def _must_survive(self, fault: Fault) -> bool:
+    def _must_survive(self) -> bool:
+        """Whether the first run has to come to its end."""
+        act = self.act
+        if act.survives is not None:
+            return act.survives
+        # several together may be more than the attempts that the file allows
+        return not act.faults or (len(act.faults) == 1 and self._is_survived(act.faults[0]))
+
+    def _is_survived(self, fault: Fault) -> bool:
         """A write whose answer is lost may stay in doubt, where the API cannot be asked what became of it."""
         certain = all(stream.into.idempotency_header or stream.into.match for stream in self.integration.streams)
         return fault.fate == "survived" and (fault.place != "writes" or (certain and not fault.garbles))

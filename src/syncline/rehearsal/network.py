@@ -15,8 +15,11 @@ from syncline.model import Clock, Request, Response
 from syncline.rehearsal.simulator import Answer, Call, Simulator
 
 
-def simulated_network(simulator: Simulator, connection: Connection, clock: Clock) -> Send:
-    """The transport's place under the run. What breaks is translated by the transport's own words."""
+def simulated_network(simulator: Simulator, connection: Connection, clock: Clock, pace: float = 1.0) -> Send:
+    """The transport's place under the run. What breaks is translated by the transport's own words.
+
+    `pace` is what of the usual time an answer takes.
+    """
     wire = Wire(
         home_host="",
         connect=connection.timeout.connect,
@@ -31,6 +34,7 @@ def simulated_network(simulator: Simulator, connection: Connection, clock: Clock
     async def send(request: Request) -> Response:
         began = clock.monotonic()
         answer = simulator.handle(call_of(request), clock.now())
+        answer = answer.but(delay=answer.delay * pace)
         progress = Progress()
         try:
             await _arrive(answer, wire, clock, progress)

@@ -22,9 +22,11 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from syncline.engine import arun
+from syncline.engine import Report, arun
 from syncline.errors import SynclineError
+from syncline.events import Event, Listener, Reached, Scope
 from syncline.rehearsal.killing import Kill, Killing, Passing, strike
+from syncline.spec import load
 
 CRASHED = 70
 """Exit code of a victim that met an error of Python's own; EX_SOFTWARE of sysexits.h."""
@@ -41,6 +43,8 @@ class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     environment: dict[str, str] | None = None
     full: bool = False
     limit: int | None = None
+    play: dict[str, Any] | None = None
+    """The act to play against a simulator, instead of a run against the API: its seed, its sizes, and what else it has."""
     signal: int | None = None
 
 
@@ -57,6 +61,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     error: dict[str, Any] | None = None
     trace: str | None = None
     stations: dict[str, int] = {}
+    way: list[tuple[str, str]] = []
+    """The stations of an act's first run in their order, each with its stream."""
 
 
 class Ended(msgspec.Struct, kw_only=True, tag=True):
@@ -119,23 +125,26 @@ class Victims:
         self,
         file: Path,
         *,
+        folder: Path | None = None,
         kill: Kill | None = None,
         environment: Mapping[str, str] | None = None,
         full: bool = False,
         limit: int | None = None,
+        play: dict[str, Any] | None = None,
     ) -> Victim:
-        """A run of the integration in this file, in the folder of the file."""
+        """A run of the integration in this file, or an act played with it; in this folder, or in that of the file."""
         self._made += 1
         victim = self._victims[self._made] = Victim(self, self._made)
         self.order(
             Order(
                 number=self._made,
                 file=str(file),
-                folder=str(file.parent),
+                folder=str(folder or file.parent),
                 kill=kill,
                 environment=None if environment is None else dict(environment),
                 full=full,
                 limit=limit,
+                play=play,
             )
         )
         return victim
@@ -285,6 +294,8 @@ async def _run(order: Order) -> Outcome:
         strike(kill)
     outcome = Outcome(exit_code=0)
     try:
+        if order.play is not None:
+            return await _played(order, order.play)
         report = await arun(
             Path(order.file),
             environment=order.environment,
@@ -299,6 +310,32 @@ async def _run(order: Order) -> Outcome:
     except Exception:
         outcome.exit_code, outcome.trace = CRASHED, traceback.format_exc()
     outcome.stations = dict(passing.stations)
+    return outcome
+
+
+async def _played(order: Order, play: dict[str, Any]) -> Outcome:
+    # late: whoever kills runs against an API has no use for a simulator
+    from syncline.rehearsal.acting import Act, play as played
+    from syncline.rehearsal.staging import staged
+
+    outcome, runs = Outcome(exit_code=0), 0
+    killing = None if order.kill is None else Killing(order.kill)
+
+    def hear(scope: Scope, event: Event) -> None:
+        if runs == 1 and isinstance(event, Reached):
+            outcome.way.append((scope.stream, event.station))
+        if killing is not None:
+            killing(scope, event)
+
+    async def runner(*arguments: Any, listeners: Sequence[Listener], **options: Any) -> Report:
+        nonlocal runs
+        runs += 1
+        return await arun(*arguments, listeners=[*listeners, hear], **options)
+
+    stage = staged(load(order.file), play["seed"], Path(order.folder))
+    report = await played(stage, Act(name="killed", **play), runner=runner)
+    passes = [msgspec.structs.replace(one, events=[]) for one in report.passes]
+    outcome.report = msgspec.to_builtins(msgspec.structs.replace(report, passes=passes, seen=[], struck=[]))
     return outcome
 
 

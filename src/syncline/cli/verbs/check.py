@@ -1,4 +1,4 @@
-"""`syncline check`: every mistake of the files named, each with its place."""
+"""`syncline check`: every mistake of the files named, each with its place; then, of one file, its production checklist."""
 
 from __future__ import annotations
 
@@ -18,16 +18,23 @@ from syncline.spec import load
 
 
 def main(arguments: argparse.Namespace) -> int:
-    results = [_checked(path) for path in find_files(arguments.paths)]
+    files = find_files(arguments.paths)
+    results = [_linted(path) for path in files]
     wrong = sum(1 for result in results if not result["ok"])
-    if arguments.json:
-        sys.stdout.write(as_json({"ok": not wrong, "files": results}))
-    else:
+    lint_only = arguments.lint or len(files) > 1 or Path(arguments.paths[0]).is_dir()
+    if not arguments.json:
         _print(results, wrong)
-    return 2 if wrong else 0
+    if wrong or lint_only:
+        if arguments.json:
+            sys.stdout.write(as_json({"ok": not wrong, "files": results}))
+        return 2 if wrong else 0
+
+    from syncline.cli import checklist  # late: looking for mistakes is quick, and needs no simulator
+
+    return checklist.main(arguments, files[0], results)
 
 
-def _checked(path: Path) -> dict[str, Any]:
+def _linted(path: Path) -> dict[str, Any]:
     try:
         integration = load(path)
     except SpecError as error:

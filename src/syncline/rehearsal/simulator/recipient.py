@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 from urllib.parse import unquote, urlsplit
 
 from syncline.destinations import GraphQLApi
 from syncline.destinations.api.forms import parse_form
 from syncline.destinations.calls import Operation
 from syncline.http import Connection
-from syncline.model import MISSING, compile_path, put_path, reveal
+from syncline.model import MISSING, Response, compile_path, put_path, reveal
 from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
 from syncline.spec import Stream
 
@@ -32,16 +34,36 @@ class Recipient:
         self.effects = 0
         self._next = 0
         self._known: dict[str, Answer] = {}
+        self._journal: TextIO | None = None
         self._routes = [route for stream in streams for route in self._routes_of(stream)]
+
+    def remember(self, path: Path) -> None:
+        """Do again what this file says was done, and write down there what is done from now on: for runs that are killed."""
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                self._done(**json.loads(line))
+        self._journal = path.open("a", encoding="utf-8")
 
     def concerns(self, call: Call) -> bool:
         return call.url.startswith(self._origin) and any(route.fits(call) is not None for route in self._routes)
 
     def handle(self, call: Call) -> Answer:
         """The answer; an effect with an idempotency key that is known is not done again."""
-        route, named = next((route, named) for route in self._routes if (named := route.fits(call)) is not None)
+        route, _ = self._fitting(call)
         header = route.stream.into.idempotency_header
         key = call.headers.get(header, "") if header else ""
+        if self._journal is not None and call.method != "GET":
+            done = {"method": call.method, "url": call.url, "body": call.body.decode(), "key": key}
+            self._journal.write(json.dumps(done) + "\n")
+            self._journal.flush()
+        return self._done(call.method, call.url, call.body.decode(), key)
+
+    def _fitting(self, call: Call) -> tuple[_Route, dict[str, str]]:
+        return next((route, named) for route in self._routes if (named := route.fits(call)) is not None)
+
+    def _done(self, method: str, url: str, body: str, key: str) -> Answer:
+        call = Call(method=method, url=url, headers=Response.headers_of([]), body=body.encode())
+        route, named = self._fitting(call)
         if key and key in self._known:
             return self._known[key]
         answer = route.act(route.stream, named, call)

@@ -1,0 +1,149 @@
+"""The lines about what the API saw: tokens, limits, retries."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from syncline.auth import Auth
+from syncline.model import kind_of
+from syncline.rehearsal.checklist.findings import Findings, heard, many, some
+from syncline.rehearsal.checklist.line import Line, failed, held, not_applicable, not_tried
+from syncline.rehearsal.checklist.programme import BURST, OUTAGE, PRESSED
+from syncline.rehearsal.evidence import ActReport
+from syncline.resilience import Retry
+
+TOLD = {"429": 2.0, "429-date": 2.0}
+"""Seconds that faults tell to wait at least; a date counts whole ones, so up to one of its three is lost."""
+LEAST = 0.05
+"""The least share of what the waits of a few attempts may add up to, that they have to; jitter is full."""
+
+
+def tokens(found: Findings) -> Line:
+    """Refreshed when they run out and when they are taken back, once each."""
+    holder = _holder(found.source.auth)
+    if holder is None:
+        return not_applicable("tokens", _why_fixed(found.source.auth))
+    acts = found.of("tokens")
+    if not any(act.tokens for act in acts):
+        return not_tried("tokens", f"the simulator gives out no tokens for auth: {{kind: {kind_of(type(holder))}}}")
+    wrong = found.problems("tokens")
+    lost = [struck for act in acts for struck in act.struck if struck.fault in ("token-expired", "token-revoked")]
+    refused = sum(seen.status == 401 for act in acts for seen in act.seen)
+    asked = sum(act.tokens for act in acts)
+    runs = sum(len(act.passes) for act in acts)
+    if refused > len(lost):
+        wrong.append(f"{refused} requests were refused with 401, though {many(len(lost), 'token')} was lost")
+    failures = sum(len(act.struck) for act in acts) - len(lost)
+    if asked > runs + len(lost) + failures:
+        wrong.append(
+            f"{asked} tokens were asked for by {runs} runs that lost {len(lost)} and were let down {failures} times"
+        )
+    if wrong:
+        return failed("tokens", *some(wrong))
+    return held(
+        "tokens",
+        f"{len(lost)} tokens lost in mid-run (run out, taken back): each replaced once, {many(refused, 'request')} sent again, "
+        "0 records lost",
+        f"{asked} asked for by {runs} runs, {many(failures, 'failure')} of the token endpoint among them",
+    )
+
+
+def _holder(auth: Auth | None) -> Auth | None:
+    """The one among combined auths whose credentials run out."""
+    return next((one for one in getattr(auth, "auths", (auth,)) if one is not None and one.needs_token), None)
+
+
+def _why_fixed(auth: Auth | None) -> str:
+    return "the API asks for no credentials" if auth is None else f"{kind_of(type(auth))}: nothing runs out"
+
+
+def limits(found: Findings) -> Line:
+    """The highest rate seen against each limit, over every act."""
+    rates = found.source.rate_limit.limits
+    if not rates:
+        return not_applicable("limits", "the file sets no rate_limit; only what the API tells slows it down")
+    wrong, evidence = [], []
+    for place, rate in enumerate(rates):
+        acts = [act for act in found.acts.values() if len(act.limits) > place]
+        highest, where = max(((act.limits[place]["highest"], act) for act in acts), key=lambda pair: pair[0])
+        reached = "" if highest >= rate.amount else "; it was not come to"
+        evidence.append(f"at most {highest:,} requests in any {_span(rate.per)} of {rate.amount:,} allowed{reached}")
+        if highest > rate.amount:
+            short = where.name.partition(": ")[2]
+            wrong.append(f"{highest:,} requests within {_span(rate.per)}, {rate.amount:,} are allowed ({short})")
+    refusals = sum(seen.status == 429 and seen.fault is None for act in found.acts.values() for seen in act.seen)
+    if refusals:
+        wrong.append(f"{refusals:,} requests were refused with 429, because they were more than the API allows")
+    wrong += found.problems("limits")
+    if wrong:
+        return failed("limits", *some(wrong), fix="look at rate_limit; the run must not ask for more than it says")
+    ways = sorted({str(limit["counted"]) for act in found.acts.values() for limit in act.limits})
+    pressed = found.acts.get(PRESSED)
+    asked = f", {pressed.requests:,} of them as fast as they would go" if pressed else ""
+    total = sum(act.requests for act in found.acts.values())
+    return held("limits", *evidence, f"0 of {total:,} requests were refused{asked} ({', '.join(ways)})")
+
+
+def _span(seconds: float) -> str:
+    named = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
+    return named.get(seconds, f"{seconds:g} s")
+
+
+def retries(found: Findings) -> Line:
+    """What fails is asked again: later and later, never earlier than told, and not without end."""
+    retry = found.source.retry
+    if retry.attempts == 1:
+        return failed("retries", "retry.attempts is 1: nothing is asked again", fix="retry: {attempts: 5}")
+    wrong = found.problems("retries")
+    struck = [one for act in found.of("retries") if act.name not in (OUTAGE, BURST) for one in act.struck]
+    early = [one for one in struck if one.after is not None and one.after < TOLD.get(one.fault, 0.0)]
+    wrong += [f"{one.fault}: asked again after {one.after:.1f} s, told to wait {TOLD[one.fault]:g} s" for one in early]
+    burst, backoff = _burst(found.acts.get(BURST), retry)
+    wrong += burst
+    outage, ended = _outage(found.acts.get(OUTAGE), retry, found.source.circuit_breaker.failures)
+    wrong += outage
+    if wrong:
+        return failed("retries", *some(wrong))
+    again = sum(one.asked_again is not None for one in struck)
+    told = sum(one.fault in TOLD for one in struck)
+    return held(
+        "retries",
+        f"{again} of {len(struck)} failures were asked again within the run; Retry-After was kept {told} of {told} times",
+        backoff,
+        ended,
+    )
+
+
+def _burst(act: ActReport | None, retry: Retry) -> tuple[list[str], str]:
+    """Several failures in a row: the waits between the attempts, as the API saw them."""
+    if act is None or not act.struck:
+        return [], ""
+    first = act.struck[0]
+    path = next(seen.path for seen in act.seen if seen.number == first.request)
+    until = act.passes[0].ended
+    attempts = [seen for seen in act.seen if seen.path == path and first.at <= seen.at <= until][: len(act.struck) + 1]
+    waits = [after.at - before.at - before.delay for before, after in pairwise(attempts)]
+    shown = ", ".join(f"{max(wait, 0.0):.1f} s" for wait in waits)
+    bounds = sum(min(retry.cap, retry.base * 2.0**place) for place in range(len(waits)))
+    if sum(waits) < LEAST * bounds:
+        return [f"{len(act.struck)} failures in a row were asked again after {shown}: that is no backoff"], ""
+    return [], f"{len(act.struck)} failures in a row: asked again after {shown}"
+
+
+def _outage(act: ActReport | None, retry: Retry, failures: int) -> tuple[list[str], str]:
+    """A longer outage: the run gives up in good time, the circuit opens, and a later run gets everything."""
+    if act is None:
+        return [], ""
+    first = act.passes[0]
+    asked = sum(seen.fault is not None and seen.at <= first.ended for seen in act.seen)
+    most = max(retry.attempts, failures)
+    opened = any(event["state"] == "open" for event in heard(first, "CircuitChanged"))
+    wrong = []
+    if asked > most:
+        wrong.append(f"an API that was down was asked {asked} times, {most} are enough")
+    if asked >= failures and not opened:
+        wrong.append(f"{asked} failures in a row, and the circuit breaker did not open")
+    if wrong:
+        return wrong, ""
+    how = "the circuit opened" if opened else f"exit code {first.exit_code}"
+    return [], f"an outage: left alone after {many(asked, 'request')} ({how}), and made up for by the next run"
