@@ -46,7 +46,7 @@ def test_the_documented_kind_is_found_by_its_entry_point(tmp_path: Path, answeri
     (tmp_path / "plain.yaml").write_text(re.sub(r"auth: .+", house, text))
     env = {"PYTHONPATH": str(installed(tmp_path, module[1])), "HOUSE_WORD": "open-sesame"}
 
-    checked = syncline("check", "plain.yaml", cwd=tmp_path, **env)
+    checked = syncline("check", "--lint", "plain.yaml", cwd=tmp_path, **env)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert '"auth.house"' in syncline("schema", cwd=tmp_path, **env).stdout
     ran = syncline("run", "plain.yaml", "--no-progress", cwd=tmp_path, **env)
@@ -62,7 +62,7 @@ def test_a_package_that_cannot_be_imported_is_named_to_who_needs_it_and_stops_no
     env = {"PYTHONPATH": str(installed(tmp_path, "import nothing_of_this_name\n")), "PLAIN_TOKEN": "t"}
     text = PLAIN.format(url="http://127.0.0.1:9")
     (tmp_path / "plain.yaml").write_text(text)
-    assert syncline("check", "plain.yaml", cwd=tmp_path, **env).returncode == 0
+    assert syncline("check", "--lint", "plain.yaml", cwd=tmp_path, **env).returncode == 0
     (tmp_path / "house.yaml").write_text(re.sub(r"auth: .+", "auth: {kind: house}", text))
     told = syncline("check", "house.yaml", cwd=tmp_path, **env)
     assert told.returncode == 2

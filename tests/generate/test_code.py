@@ -32,7 +32,7 @@ def test_the_package_is_the_same_integration(example: Path, tmp_path: Path) -> N
     assert main(["export", str(example), "-o", str(tmp_path / "out")]) == 0
     (file,) = (tmp_path / "out/src").glob("*/integration.py")
     assert load(file) == load(example)
-    assert main(["check", str(file)]) == 0
+    assert main(["check", "--lint", str(file)]) == 0
     tool(tmp_path / "out", "ruff", "check", ".")
     tool(tmp_path / "out", "ruff", "format", "--check", ".")
 

@@ -89,7 +89,7 @@ def _check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed, the same faults (default: 1)")
     parser.add_argument(
         "--records",
-        type=_count,
+        type=count,
         default=50_000,
         metavar="N",
         help="records read for the volume at most (default: 50000)",

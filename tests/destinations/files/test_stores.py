@@ -213,7 +213,7 @@ destination:
 """
     )
     shown = ""
-    for verb in (["check"], ["run", "--debug"], ["run", "--json"], ["status"], ["plan"], ["doctor"]):
+    for verb in (["check", "--lint"], ["run", "--debug"], ["run", "--json"], ["status"], ["plan"], ["doctor"]):
         main([*verb, str(file)])
         captured = capsys.readouterr()
         shown += captured.out + captured.err

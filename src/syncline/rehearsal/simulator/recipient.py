@@ -58,7 +58,7 @@ class Recipient:
             self._journal.flush()
         return self._done(call.method, call.url, call.body.decode(), key)
 
-    def _fitting(self, call: Call) -> tuple[_Route, dict[str, str]]:
+    def _fitting(self, call: Call) -> tuple[Route, dict[str, str]]:
         return next((route, named) for route in self._routes if (named := route.fits(call)) is not None)
 
     def _done(self, method: str, url: str, body: str, key: str) -> Answer:
