@@ -32,7 +32,7 @@ def place(tmp_path: Path, shop: ShopProcess) -> Path:
 
 
 class Serving:
-    def __init__(self, place: Path, *words: str) -> None:
+    def __init__(self, place: Path, *words: str, **env: str) -> None:
         self.log = place / "serve.log"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
@@ -40,7 +40,7 @@ class Serving:
             self.process = subprocess.Popen(
                 command("serve", "integrations", "--log-format", "json", "--port", str(self.port), *words),
                 cwd=place,
-                env=environment(),
+                env=environment(**env),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -112,6 +112,21 @@ def check_what_it_shows(serving: Serving) -> None:
         page = answer.read().decode()
     assert "shop-orders" in page
     assert "did you mean &#x27;volume&#x27;?" in page
+
+
+@pytest.mark.slow
+def test_s9_a_key_that_was_given_is_not_printed(tmp_path: Path) -> None:
+    inside = tmp_path / "integrations"
+    inside.mkdir()
+    serving = Serving(tmp_path, SYNCLINE_DASHBOARD_TOKEN="canary-of-the-dashboard")
+    try:
+        serving.until(lambda: "dashboard: http://127.0.0.1:" in serving.log.read_text())
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(f"http://127.0.0.1:{serving.port}/?token=canary-of-the-dashboard", timeout=10) as answer:
+            assert "no integration file" in answer.read().decode()
+    finally:
+        assert serving.terminate()[0] == 0
+    assert "canary" not in serving.log.read_text()
 
 
 ALERTED = """\

@@ -13,7 +13,7 @@ from syncline.operate.log_lines import LEVELS, fields_of, level_of, name_of
 from syncline.secrets import redactor
 
 MANY = 200
-"""Lines that are held at most before they are written."""
+"""Lines of level debug that are held at most before they are written."""
 
 _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
@@ -39,11 +39,7 @@ class LogFile:
         }
         held = self._held.setdefault(scope.integration, [])
         held.append(_encoder.encode(redactor.data(line)) + b"\n")
-        if (
-            len(held) >= MANY
-            or LEVELS[level] > LEVELS["info"]
-            or isinstance(event, events.RunStarted | events.RunFinished)
-        ):
+        if len(held) >= MANY or level != "debug":  # somebody may be following
             self._write(scope.integration)
 
     def close(self) -> None:

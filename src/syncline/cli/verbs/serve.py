@@ -66,7 +66,9 @@ async def _serve(arguments: argparse.Namespace, folder: Path) -> None:
                     token=os.environ.get(TOKEN),
                 )
             )
-            sys.stderr.write(f"dashboard: {address}\n")
+            # a key that was made up for this start is told to who started it; one that was given is theirs already
+            shown = address.partition("?")[0] if os.environ.get(TOKEN) else address
+            sys.stderr.write(f"dashboard: {shown}\n")
             sys.stderr.flush()
         watching = asyncio.create_task(teller.watch(server.served.values))
         try:
