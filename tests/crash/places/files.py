@@ -79,6 +79,7 @@ class Files(WithStateFile):
 
 class Jsonl(Files):
     name = "jsonl"
+    batch = 5_000
 
     def destination(self) -> dict[str, Any]:
         return {"kind": "file", "path": "out"}
