@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from syncline.auth import Bearer, Digest
-from syncline.errors import AuthError, ClientError, OriginError
+from syncline.auth import ApiKey, Auth, Bearer, Digest
+from syncline.errors import AuthError, ClientError, OriginError, UsageError
 from syncline.generate.inference import Api, Credentials, probe
 from syncline.model import Reference, kind_of
 from tests.generate.inference.small_apis import PAGERS, Shop, all_at_once, by_cursor, by_offset, by_page
@@ -95,6 +95,33 @@ async def test_credentials_that_are_refused_are_an_error() -> None:
     given = Credentials(auth=Bearer(token=Reference("${SHOP_TOKEN}")))
     with pytest.raises(AuthError):
         await probed(Shop(by_page, token="right"), credentials=given, environment={"SHOP_TOKEN": "wrong"})
+
+
+async def test_s9_a_secret_in_the_address_is_refused_and_a_reference_in_it_is_not_kept_as_a_parameter() -> None:
+    shop = Shop(by_page)
+    with pytest.raises(UsageError, match="api_key"):
+        await probed(shop, "/api/v2/orders?api_key=t0ps3cret")
+    assert shop.asked == []
+    api = await probed(shop, "/api/v2/orders?status=open&api_key=${KEY}", environment={"KEY": "t0ps3cret"})
+    assert shop.asked[0].query["api_key"] == "t0ps3cret"
+    assert api.entities[0].params == {"status": "open"}
+    assert api.auth[0].value == ApiKey(key=Reference("${KEY}"), in_="query", name="api_key")
+    assert "t0ps3cret" not in repr(api)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({"Authorization": "Bearer ${KEY}"}, Bearer(token=Reference("${KEY}"))),
+        ({"Authorization": "Token ${KEY}"}, ApiKey(key=Reference("${KEY}"), name="Authorization", prefix="Token")),
+        ({"X-Key": "${KEY}"}, ApiKey(key=Reference("${KEY}"), name="X-Key")),
+    ],
+)
+async def test_a_header_with_a_reference_is_told_as_a_file_would_say_it(header: dict[str, str], expected: Auth) -> None:
+    given = Credentials.model_validate({"headers": header})
+    api = await probed(Shop(by_page), credentials=given, environment={"KEY": "t0ps3cret"})
+    assert api.auth[0].value == expected
+    assert not api.auth[0].likely
 
 
 async def test_no_credentials_needed_is_known() -> None:

@@ -9,9 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import Field
 
-from syncline.auth import AuthField
 from syncline.auth.auth import Auth
 from syncline.engine import resolved
 from syncline.errors import UsageError
@@ -23,6 +21,7 @@ from syncline.generate.inference.infer import entities_of
 from syncline.generate.inference.probing.access import auth_of_refusal, limits_of
 from syncline.generate.inference.probing.asking import Asker, Look, operation_of, query_of
 from syncline.generate.inference.probing.changes import find_incremental
+from syncline.generate.inference.probing.credentials import Credentials
 from syncline.generate.inference.probing.pages import Pages
 from syncline.generate.inference.reading import read
 from syncline.generate.inference.rules.markers import markers, of_role
@@ -30,7 +29,7 @@ from syncline.generate.inference.rules.naming import host_name, variable_prefix
 from syncline.http import Send, status_error
 from syncline.http.origins import check_url
 from syncline.http.snippets import is_markup
-from syncline.model import Clock, Part, SystemClock, Text, compile_path, origin_of
+from syncline.model import Clock, SystemClock, compile_path, origin_of
 from syncline.pagination.reading import whole_number
 from syncline.resilience import Retry
 from syncline.sources import Rest
@@ -39,18 +38,6 @@ MOST = 40
 LISTS = 3
 RATE = "5/s"
 _ROOT = re.compile(r"(api|rest|public|json|v?\d+(\.\d+)*)", re.I)
-
-
-class Credentials(Part):
-    """What goes with every request of a probe: secrets by reference, as in a file."""
-
-    auth: AuthField = Field(default=None, description="How requests are authorised.")
-    headers: dict[str, Text] = Field(default={}, description="Headers of every request.")
-    params: dict[str, Text] = Field(default={}, description="Query parameters of every request.")
-
-    @property
-    def given(self) -> bool:
-        return self.auth is not None or bool(self.headers) or bool(self.params)
 
 
 async def probe(
@@ -73,9 +60,9 @@ async def probe(
     """
     check_url(url, "the address to probe")
     clock = clock or SystemClock()
-    given = credentials or Credentials()
+    base, path, query = _parted(url, known)
+    given, params = (credentials or Credentials()).with_params(query)
     ready = await resolved(given, os.environ if environment is None else environment, folder or Path.cwd(), clock)
-    base, path, params = _parted(url, known)
     source = Rest.model_validate(
         {"base_url": base, "rate_limit": rate, "retry": Retry(attempts=2, max_wait=15.0)}
     ).model_copy(update={"auth": ready.auth, "headers": ready.headers, "params": ready.params})
@@ -88,7 +75,7 @@ async def probe(
         bare = source.model_copy(update={"auth": None, "headers": {}, "params": {}})
         async with bare.connect(clock=clock, transport=transport) as client:
             needed = await Asker(client, 1).get(*looking.reached)
-        found = msgspec.structs.replace(found, auth=(_tried(given.auth, needed),))
+        found = msgspec.structs.replace(found, auth=(_tried(given.as_auth(), needed),))
     return found
 
 
@@ -201,7 +188,7 @@ class _Probe:
 
     def _open(self, entities: list[Entity]) -> tuple[Guess[Auth], ...]:
         if self.given.given:
-            return (Guess(self.given.auth, 0.9, ("it answered with these credentials",)),)
+            return (Guess(self.given.as_auth(), 0.9, ("it answered with these credentials",)),)
         if not entities:
             return (unknown("no list was answered, with or without credentials"),)
         return (Guess(None, 0.95, ("it answers without credentials",)),)
