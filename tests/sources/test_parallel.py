@@ -16,6 +16,7 @@ from hypothesis import given, settings, strategies as st
 from syncline.errors import ServerError
 from syncline.model import Checkpoint, Page, Request, Response
 from syncline.sources import Endpoint, Reader, Rest
+from syncline.sources.lanes import Frontier
 
 PAGE = 3
 REGIONS = ["eu", "us", "ap", "af", "sa"]
@@ -231,6 +232,36 @@ async def test_a_page_that_fails_ends_the_pass_behind_everything_before_it() -> 
         rest = await whole(reader, stream, pages[-1].checkpoint)
         assert "/orders?region=eu" not in api.asked and "/orders?region=us" not in api.asked
         assert ids(pages + rest) == sorted(n for region in range(5) for n in range(100 * region, 100 * region + 9))
+
+
+async def test_one_lane_goes_on_where_many_slices_were_read_ahead_by_many() -> None:
+    api = Api(by_region([90, 1, 1, 1, 1]), lambda: 1)
+    many, one = (endpoint(CURSOR, parallel=width, **PARTED) for width in (5, 1))
+    pages: list[Page] = []
+    async with reading(api, many) as reader:
+        coming = reader.pages(many, Checkpoint())
+        while set(ids(pages)) & {100, 200, 300, 400} != {100, 200, 300, 400}:
+            pages.append(await anext(coming))
+        await coming.aclose()
+        api.asked.clear()
+        rest = await asyncio.wait_for(whole(reader, one, pages[-1].checkpoint), 20)
+    assert ids(pages + rest) == [*range(90), 100, 200, 300, 400]
+    assert all("region=eu" in target for target in api.asked)
+
+
+def test_slices_that_are_done_already_take_no_room() -> None:
+    """However many of them stand one after another, the next one may begin: nobody is left who would make room."""
+    beyond = [{"partition": number, "done": True} for number in range(1, 30)]
+    frontier = Frontier({"partition": 0, "page": {"cursor": "3"}, "beyond": beyond})
+    frontier.begin({"partition": 0}, {"partition": 0, "page": {"cursor": "3"}})
+    frontier.delivered(1, {"partition": 0, "done": True})
+    for number in range(1, 30):
+        assert frontier.room(1)
+        assert frontier.begin({"partition": number}, None) == (number + 1, {"partition": number, "done": True})
+    assert frontier.delivered(30, {"partition": 30, "page": {"cursor": "3"}}) == {
+        "partition": 30,
+        "page": {"cursor": "3"},
+    }
 
 
 async def test_a_known_page_that_fails_is_told_when_its_turn_comes() -> None:

@@ -38,13 +38,13 @@ class Frontier:
         resume = self._left.pop(_name(place), resume)
         self._count += 1
         self._begun[self._count] = place if resume is None else _without_others(resume)
+        self._forget_done()
         return self._count, resume
 
     def delivered(self, number: int, following: Token) -> Token:
         """A page of that slice was delivered; gives the token to go on from after it."""
         self._begun[number] = following
-        while len(self._begun) > 1 and (first := next(iter(self._begun.items())))[1].get("done"):
-            del self._begun[first[0]]
+        self._forget_done()
         first_place, *others = self._begun.values()
         beyond = [place for place in others if "done" in place or "page" in place]
         beyond += self._left.values()
@@ -52,6 +52,10 @@ class Frontier:
 
     def room(self, lanes: int) -> bool:
         return len(self._begun) < AHEAD * lanes
+
+    def _forget_done(self) -> None:
+        while len(self._begun) > 1 and (first := next(iter(self._begun.items())))[1].get("done"):
+            del self._begun[first[0]]
 
 
 class Lanes:
