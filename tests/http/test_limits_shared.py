@@ -11,8 +11,10 @@ import pytest
 from syncline.errors import CircuitOpenError
 from syncline.events import Event, Noticed, listening
 from syncline.http import Connection, shared_keeper
+from syncline.http.keeping import Conduct
 from syncline.http.shared_store import Kept
 from syncline.model import Request, Response
+from syncline.resilience import CircuitBreaker, Limits
 from tests.http.servers import LimitedServer, answer, fixed_window, sliding_window, token_bucket
 from tests.http.test_limits import KINDS, share_used, told
 from tests.http.timeline import Timeline
@@ -135,6 +137,29 @@ async def test_r12_one_process_is_refused_and_all_wait(store_for):
     later = [moment for moment in server.refused if moment > 1.1]
     assert len(later) <= 4
     assert share_used(server, 20, 1.0) >= 0.9
+
+
+async def test_r12_nobody_is_kept_from_the_memory_by_those_who_are_quicker(store_for):
+    """What a process cannot tell in time is missed by the others, who then come too early."""
+    clock = Timeline()
+    store = store_for(clock)
+    chance, longest = random.Random(3), 0.0
+
+    async def process() -> None:
+        nonlocal longest
+        keeper = shared_keeper.SharedKeeper(Conduct(Limits(), CircuitBreaker()), "k", store, clock)
+        for _ in range(200):
+            began = clock.monotonic()
+            await keeper.change(lambda now: True, lambda: None)
+            longest = max(longest, clock.monotonic() - began)
+            await clock.sleep(chance.random() * 0.004)
+
+    async def everything() -> None:
+        await asyncio.gather(*(process() for _ in range(2 * PROCESSES)))
+
+    await clock.run(everything())
+    assert store.kept["k"][0] == 200 * 2 * PROCESSES
+    assert longest < 0.1
 
 
 async def test_the_stores_clock_counts_not_ours(store_for):

@@ -25,6 +25,9 @@ MEMBER_SECONDS = 60.0
 UNKNOWN_MEMBERS = 4
 """Among how many the limit is divided where the store was never reached."""
 BETTER_CLOCK = 60.0
+CROWDED = 4
+"""After so many tries in vain a process makes room for the others, by so many seconds at most."""
+ROOM = 0.004
 LEAD = 0.04
 """By so many seconds permits are taken before their time, several by one look."""
 
@@ -101,8 +104,10 @@ class SharedKeeper:
                 found = known
                 break
             known, tries = found, tries + 1
-            if tries > 2:  # many at once: make room for each other
-                await self._clock.sleep(random.random() * 0.002 * min(tries, 20))  # noqa: S311 – no secret
+            if tries > CROWDED:  # many at once: make room for each other, and go on from what they leave
+                await self._clock.sleep(random.random() * ROOM)  # noqa: S311 – no secret
+                newer = await self._swap(known.version, None)
+                known = newer if newer.version != known.version else known
         self._known = self._at_hand = found
         if self._own is not None:
             self._own = None

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic, sleep
 
 from syncline.http.shared_store import STORE_SECONDS, Kept
 from syncline.model import Clock
@@ -16,6 +17,9 @@ TABLE = (
 PUT_FIRST = "INSERT INTO shared_limits VALUES (?, 1, ?) ON CONFLICT DO NOTHING"
 PUT = "UPDATE shared_limits SET version = version + 1, value = ? WHERE name = ? AND version = ?"
 LOOK = "SELECT version, CASE WHEN version <> ? THEN value END FROM shared_limits WHERE name = ?"
+BUSY_SECONDS = STORE_SECONDS / 2
+LOOK_AGAIN = 0.001
+"""Seconds; SQLite by itself looks after up to a tenth of one, while others come and go."""
 
 
 class SqliteStore:
@@ -34,6 +38,16 @@ class SqliteStore:
         self._thread.shutdown(wait=False)
 
     def _swap(self, key: str, known: int, value: bytes | None) -> Kept:
+        give_up = monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self._swap_once(key, known, value)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > give_up:
+                    raise
+                sleep(LOOK_AGAIN)
+
+    def _swap_once(self, key: str, known: int, value: bytes | None) -> Kept:
         connection = self._connection or self._open()
         if value is not None:
             how = (PUT, (value, key, known)) if known else (PUT_FIRST, (key, value))
@@ -44,7 +58,7 @@ class SqliteStore:
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=STORE_SECONDS / 2, isolation_level=None)
+        connection = sqlite3.connect(self._path, timeout=0.0, isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = OFF")  # a power cut may cost a window's count, which is over by then
         connection.execute(TABLE)

@@ -11,7 +11,7 @@ from syncline.model import Rate, Response
 from syncline.resilience.headers import Told, rate_limited, retry_after
 from syncline.resilience.limits import Limits, PathLimits
 from syncline.resilience.spellings import read_cost, read_limits
-from syncline.resilience.windows import Bucket, Guess, Quota, SlidingLog, usual
+from syncline.resilience.windows import MARGIN, Bucket, Guess, Quota, SlidingLog, usual
 
 LONGEST_BACKOFF = 60.0
 SHORTEST_GUESS = 0.05
@@ -80,6 +80,11 @@ class Limiter:
             shortest = min(range(len(rates)), key=lambda index: rates[index].per)
             windows[shortest] = Bucket(rates[shortest], burst)
         return Standing(windows=windows)
+
+    @property
+    def careful(self) -> float:
+        """How many times as wide as usual the widest margin is, because of refusals."""
+        return max((window.margin / MARGIN for window in self.standing.windows), default=1.0)
 
     def hold(self, now: float, cost: float = 1.0, path: str = "", in_flight: int = 0) -> Hold:
         """GO, or how long to wait and why. `in_flight`: how many answers may still come, and tell more."""

@@ -15,10 +15,11 @@ from syncline.resilience.headers import Told
 from syncline.resilience.limiter import GO, Hold, Limiter, Standing
 from syncline.resilience.limits import Limits
 from syncline.resilience.spellings import read_cost
+from syncline.resilience.windows import LONGEST_MARGIN, MOST_DELAY
 
 MOST_REMEMBERED = 1_000
-AFFORDED = 0.002
-"""Share of the window that may be lost because answers were late."""
+AFFORDED = 0.004
+"""Share of the window that may be lost on average because answers were late; more after refusals, as the margin grows."""
 ADAPTING = 0.005
 _IDENTIFIER = re.compile(r"(?<=/)(?:\d+|[0-9a-fA-F-]{16,}|[^/]{40,})(?=/|$)")
 
@@ -52,8 +53,9 @@ class Limiters:
         self._costs: dict[str, float] = {}
         self._began: float | None = None
         self._quickest = inf  # seconds that an answer takes
-        self._patience = 0.0
         self._per = min((rate.per for rate in rule.limits), default=1.0)
+        self._most = self._most_ever = min(MOST_DELAY * self._per, LONGEST_MARGIN)
+        self._careful = 1.0
 
     @property
     def standing(self) -> list[Standing]:
@@ -97,7 +99,7 @@ class Limiters:
     def answered(self, ticket: Ticket, response: Response | None, now: float, wall: datetime) -> list[Told | str]:
         """The request's answer, or None where none came. Returns what was learned, for people."""
         load, learned = ticket.load, list[Told | str]()
-        route, late = self._of(load), self._lateness(now - ticket.sent)
+        route, late = self._of(load), self._lateness(now - ticket.sent, ticket.sent)
         for place, (limiter, number) in enumerate(zip(route, ticket.numbers, strict=True)):
             # what the answer says belongs to the quota, and to the whole only where there is none
             heard = response if place == 0 else None
@@ -120,15 +122,22 @@ class Limiters:
     def _of(self, load: Load) -> list[Limiter]:
         return [self.all[load.quota], self.all[0]] if load.quota else self.all[:1]
 
-    def _lateness(self, seconds: float) -> float:
-        """By how much longer than the quickest of late this answer took, where that is not usual.
+    def _lateness(self, seconds: float, sent: float) -> float:
+        """By how much longer than the quickest of late this answer took, as far as that is counted.
 
-        Whoever counts a request from the last moment when it can have arrived is never refused, but a server that takes now more
-        now less time for its answers would cost much. So `patience` is what keeps the mean of the rest to AFFORDED.
+        Whoever counts a request from the last moment when it can have arrived is never refused, but a server that takes now
+        more, now less time for its answers would cost much. So at `most` as much is counted as keeps the mean to AFFORDED:
+        a machine that is held up now and then counts all of it, such a server hardly any.
         """
         self._quickest = max(min(self._quickest * 1.001, seconds), 0.0)
-        late = max(seconds - self._quickest - self._patience, 0.0)
-        self._patience = max(self._patience + ADAPTING * (min(late, self._per) - AFFORDED * self._per), 0.0)
+        late = min(seconds - self._quickest, self._most)
+        careful = max(limiter.careful for limiter in self.all)
+        if careful > self._careful:
+            self._most = self._most_ever
+        self._careful = careful
+        if self._began is not None and sent > self._began + self._per:  # before, connections are opened
+            change = ADAPTING * (AFFORDED * careful * self._per - late)
+            self._most = min(max(self._most + change, 0.0), self._most_ever)
         return late
 
     def _remember(self, load: Load, response: Response, wall: datetime) -> None:

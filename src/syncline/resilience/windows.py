@@ -112,8 +112,7 @@ class SlidingLog(msgspec.Struct, tag="log"):
             return
         began = self.began if began is None else began
         first = began is not None and sent <= began + self.rate.per
-        moment = answered if first else sent + min(late, LONGEST_MARGIN)
-        moment = min(moment, entry.first + MOST_DELAY * self.rate.per)
+        moment = min(answered, sent + MOST_DELAY * self.rate.per) if first else sent + late
         if moment > entry.last:  # the others still count from when they were sent
             units = min(cost, entry.units)
             entry.units -= units
