@@ -79,3 +79,31 @@ def test_s9_errors_are_redacted_before_their_lines_are_broken() -> None:
     assert "vvv" in "".join(textwrap.wrap(value, 100))
     spec = SpecError("x", mistakes=[Mistake("f", 1, 1, "path", f"bad {value}")])
     assert knowing(value).error(spec).mistakes[0].what == "bad ***"
+
+
+def test_of_values_that_pass_the_last_thousand_are_known_and_no_more_memory_is_taken() -> None:
+    redactor = knowing("lasting-secret")
+    for number in range(3_000):
+        redactor.add_passing(Secret(f"token-{number:06}-value"))
+        redactor.add_passing("token-000000-value")  # still in use
+    shown = redactor.text("token-000000-value token-001000-value token-002999-value lasting-secret")
+    assert shown == "*** token-001000-value *** ***"
+    assert len(redactor._shown_by) < 1_001 * 12
+
+
+def test_a_value_that_passes_and_lasts_is_known_for_good() -> None:
+    redactor = knowing("both-of-them")
+    redactor.add_passing("both-of-them")
+    for number in range(1_001):
+        redactor.add_passing(f"another-{number}")
+    assert redactor.text("both-of-them") == "***"
+
+
+@given(st.lists(st.text("ab", min_size=4, max_size=7), max_size=8), st.text("abc", max_size=60))
+def test_what_is_known_is_taken_out_from_left_to_right_the_longest_first(values: list[str], text: str) -> None:
+    expected, place = "", 0
+    while place < len(text):
+        here = max((value for value in values if text.startswith(value, place)), key=len, default="")
+        expected += "***" if here else text[place]
+        place += len(here) or 1
+    assert knowing(*values).text(text) == expected

@@ -93,7 +93,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
             "transport": self.networks[end],
             "tokens": self.tokens.get(end),
             "chance": self.chance,
-            "on_secret": redactor.add,
+            "on_secret": redactor.add_passing,
             "circuit": None,  # the outages of a rehearsal are no real ones
         }
 

@@ -77,7 +77,7 @@ def keeping(integration: Integration, clock: Clock, end: End = "source") -> dict
     """What a connection must know of tokens: their store, and that the redactor hears of each; nothing where it is none."""
     if connection_of(integration, end) is None:
         return {}
-    return {"tokens": opened_store(integration, clock, end=end), "on_secret": redactor.add}
+    return {"tokens": opened_store(integration, clock, end=end), "on_secret": redactor.add_passing}
 
 
 async def token_status(

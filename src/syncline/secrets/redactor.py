@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import re
+from collections import Counter
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -12,6 +12,7 @@ from syncline.errors import Mistake, SpecError, SynclineError
 from syncline.model import Secret
 
 SHORTEST = 4
+MOST_PASSING = 1_000
 MASK = "***"
 _SHORTEST_LINE = 16
 
@@ -19,27 +20,69 @@ _SHORTEST_LINE = 16
 class Redactor:
     """Knows values and how they look URL-encoded, JSON-escaped and within base64, and replaces them by `***`.
 
-    Values shorter than four characters are left: to replace them would spoil the text and hide nothing.
+    Values shorter than four characters are left: to replace them would spoil the text and hide nothing. Of values that pass, such
+    as access tokens, the last thousand are known: a server runs for months, and each of its runs may get a new one.
     """
 
     def __init__(self) -> None:
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._lasting: set[str] = set()
+        self._passing: dict[str, None] = {}
+        self._shown_by: Counter[str] = Counter()
+        self._starting: dict[str, list[str]] = {}
 
     def add(self, value: str | Secret) -> None:
         text = value.reveal() if isinstance(value, Secret) else value
-        if len(text) >= SHORTEST and text not in self._forms:
-            self._forms |= _forms(text)
-            self._pattern = None
+        if len(text) >= SHORTEST and text not in self._lasting:
+            self._lasting.add(text)
+            self._know(text)
+
+    def add_passing(self, value: str | Secret) -> None:
+        """Know a value until a thousand others have come after it."""
+        text = value.reveal() if isinstance(value, Secret) else value
+        if len(text) < SHORTEST:
+            return
+        if text in self._passing:
+            del self._passing[text]
+        else:
+            self._know(text)
+        self._passing[text] = None
+        if len(self._passing) > MOST_PASSING:
+            oldest = next(iter(self._passing))
+            del self._passing[oldest]
+            self._forget(oldest)
 
     def text(self, text: str) -> str:
-        """The text without any known value."""
-        if not self._forms:
-            return text
-        if self._pattern is None:
-            longest_first = sorted(self._forms, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-        return self._pattern.sub(MASK, text)
+        """The text without any known value; where several begin at one place, the longest goes."""
+        starting, last = self._starting, len(text) - SHORTEST
+        if not starting or starting.keys().isdisjoint([text[at : at + SHORTEST] for at in range(last + 1)]):
+            return text  # nearly all texts are done with here
+        parts, begin, place = list[str](), 0, 0
+        while place <= last:
+            for form in starting.get(text[place : place + SHORTEST], ()):
+                if text.startswith(form, place):
+                    parts += (text[begin:place], MASK)
+                    begin = place = place + len(form)
+                    break
+            else:
+                place += 1
+        return "".join((*parts, text[begin:])) if parts else text
+
+    def _know(self, text: str) -> None:
+        for form in _forms(text):
+            self._shown_by[form] += 1
+            if self._shown_by[form] == 1:
+                alike = self._starting.setdefault(form[:SHORTEST], [])
+                alike.append(form)
+                alike.sort(key=len, reverse=True)
+
+    def _forget(self, text: str) -> None:
+        for form in _forms(text):
+            self._shown_by[form] -= 1
+            if not self._shown_by[form]:
+                del self._shown_by[form]
+                self._starting[form[:SHORTEST]].remove(form)
+                if not self._starting[form[:SHORTEST]]:
+                    del self._starting[form[:SHORTEST]]
 
     def data(self, value: Any) -> Any:
         """Plain data with every text in it redacted, keys included; a Secret becomes `***`."""
