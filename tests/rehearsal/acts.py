@@ -60,6 +60,35 @@ streams:
 destination: {kind: sql, url: "sqlite:///notes.db"}
 """
 
+WRITTEN = """
+name: contacts
+source:
+  kind: rest
+  base_url: https://api.shop.example/v2
+  auth: {kind: session, path: /login, json: {user: me, password: "${SHOP_PASSWORD}"}, token: token, expires_path: expires_in}
+streams:
+  - name: contacts
+    path: /customers
+    records: customers
+    primary_key: id
+    pagination: {kind: page, size: 6, total: total}
+    mapping: {id: {source: id, required: true}, email: {source: email, required: true}, name: name}
+    into:
+      create: POST /contacts
+      update: PATCH /contacts/{id}
+      id: key
+      idempotency_header: Idempotency-Key
+destination:
+  kind: rest
+  base_url: https://crm.example/v1
+  auth:
+    kind: oauth2
+    token_url: https://login.crm.example/token
+    client_id: ${CRM_ID}
+    client_secret: ${CRM_SECRET}
+  rate_limit: {limits: [20/s], concurrency: 4}
+"""
+
 
 def act(
     integration: Integration | str, folder: Path, *faults: Fault, seed: int = 1, size: int = 60, **rest: Any

@@ -13,9 +13,9 @@ from concurrent.futures import ProcessPoolExecutor
 from syncline.rehearsal.plan import mixture
 from syncline.rehearsal.rehearsal import rehearse
 from syncline.spec import loads
-from tests.rehearsal.acts import PLAIN, RENEWED
+from tests.rehearsal.acts import PLAIN, RENEWED, WRITTEN
 
-FILES = {"plain": PLAIN, "renewed": RENEWED}
+FILES = {"plain": PLAIN, "renewed": RENEWED, "written": WRITTEN}
 TOGETHER = 50
 
 

@@ -244,7 +244,7 @@ class _Playing:
     def _is_survived(self, fault: Fault) -> bool:
         """A write whose answer is lost may stay in doubt, where the API cannot be asked what became of it."""
         certain = all(stream.into.idempotency_header or stream.into.match for stream in self.integration.streams)
-        return fault.fate == "survived" and (fault.place != "writes" or (certain and not fault.garbles))
+        return fault.fate == "survived" and (fault.place != "writes" or (certain and not fault.wordless))
 
 
 def _read_all(told: dict[str, Any]) -> bool:

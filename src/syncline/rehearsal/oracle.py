@@ -171,6 +171,8 @@ class _Judging:
         which = next((one for one in reversed(history) if self._is(rows[0], number, one)), None)
         if which is None:
             self.verdict.blame("wrong", f"{', '.join(key)}: {difference(rows[0], meant)}")
+        elif self._letters[number]:
+            self.verdict.rejected += 1  # the destination did not take the newer version, and it is told
         elif self._moment.complete and which.number < self._at_the_start(history).number:
             self.verdict.blame("stale", ", ".join(key))
 

@@ -320,3 +320,24 @@ def test_a_mutation_without_a_session_is_about_credentials():
     document = {"errors": [{"message": "who?", "extensions": {"code": "UNAUTHENTICATED"}}]}
     with pytest.raises(AuthError):
         answers.of_single("create", REQUEST, answer(document), placed=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "fate"),
+    [
+        ("text/html", b"<h1>back soon</h1>", "unknown"),
+        ("application/octet-stream", b"<!DOCTYPE html><title>proxy</title>", "unknown"),
+        ("application/json", b'{"id": 7, "na', "unknown"),
+        ("application/json", b'{"id": 7}', "confirmed"),
+        ("application/json", b"null", "confirmed"),
+        ("text/plain", b"OK", "confirmed"),
+        ("application/json", b"", "confirmed"),
+    ],
+)
+def test_r18_an_answer_of_success_that_says_nothing_is_no_success(kind: str, body: bytes, fate: str):
+    request = Request(method="PATCH", url="https://crm.example/contacts/7")
+    response = Response(status=200, headers=Response.headers_of({"Content-Type": kind}), body=body, url=request.url)
+    found = Answers(Target(), str)
+    assert found.of_single("update", request, response, placed=True).fate == fate
+    if fate == "unknown":
+        assert [one.fate for one in found.of_batch("update", request, response, ["a", "b"]) or ()] == [fate, fate]

@@ -55,6 +55,8 @@ class Answers:
         document = document_of(response)
         if response.status >= 400:
             return self._of_refusal(operation, request, response, document, placed=placed)
+        if (unread := unreadable(response)) is not None:
+            return Verdict(fate="unknown", reason=unread, status=response.status)
         if (refused := self._of_complaint(request, response, document)) is not None:
             return refused
         return self._of_success(document, response)
@@ -155,6 +157,8 @@ class Answers:
             verdict = self._of_refusal(operation, request, response, document, placed=False)
             alone = len(references) == 1
             return None if verdict.fate == "rejected" and not alone else [verdict for _ in references]
+        if (unread := unreadable(response)) is not None:
+            return [Verdict(fate="unknown", reason=unread, status=response.status) for _ in references]
         if (refused := self._of_complaint(request, response, document)) is not None:
             return [refused for _ in references]
         if results is None and operation != "create" and self._target.results is None:
@@ -249,6 +253,21 @@ def document_of(response: Response) -> Any:
         return decode_json_body(response)
     except RequestError:
         return None
+
+
+def unreadable(response: Response) -> str | None:
+    """Why an answer of success says nothing about what was asked for: a page for people, or half a document (R18).
+
+    Other text, or none, is how some APIs say that it is done.
+    """
+    if response.document is not None or not response.body.strip():
+        return None
+    kind = response.headers.get("Content-Type", "").lower()
+    if "html" in kind or response.body.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
+        return f"the API answered {response.status} with a page for people"
+    if "json" in kind and document_of(response) is None and response.body.strip() != b"null":
+        return f"the API answered {response.status} with a document that breaks off or cannot be read"
+    return None
 
 
 def _has_data(document: Any) -> bool:

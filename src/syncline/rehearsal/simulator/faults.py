@@ -51,8 +51,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
     """Whether it strikes several times in a row in a mixture."""
     mixes: ClassVar[bool] = True
     """Whether it is drawn into mixtures."""
-    garbles: ClassVar[bool] = False
-    """Whether the answer arrives whole and says nothing, so that of a write nobody learns what it made."""
+    wordless: ClassVar[bool] = False
+    """Whether the answer is one of success that says nothing, so that of a creation nobody learns the id."""
     anywhere: ClassVar[bool] = False
     """Whether it may strike token requests and writes as well as pages."""
     at: int = 1
@@ -180,7 +180,6 @@ class Cut(Fault, frozen=True, kw_only=True, tag="cut"):
 class Malformed(Fault, frozen=True, kw_only=True, tag="malformed"):
     line = "200 with half a document"
     anywhere: ClassVar[bool] = True
-    garbles: ClassVar[bool] = True
 
     def afterwards(self, answer: Answer) -> Answer:
         return answer.but(body=answer.body[: len(answer.body) // 2])
@@ -189,7 +188,7 @@ class Malformed(Fault, frozen=True, kw_only=True, tag="malformed"):
 class Empty(Fault, frozen=True, kw_only=True, tag="empty"):
     line = "200 without a body"
     anywhere: ClassVar[bool] = True
-    garbles: ClassVar[bool] = True
+    wordless: ClassVar[bool] = True
 
     def afterwards(self, answer: Answer) -> Answer:
         return answer.but(body=b"")
@@ -198,7 +197,6 @@ class Empty(Fault, frozen=True, kw_only=True, tag="empty"):
 class Html(Fault, frozen=True, kw_only=True, tag="html"):
     line = "200 with a page for people"
     anywhere: ClassVar[bool] = True
-    garbles: ClassVar[bool] = True
 
     def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
         page = b"<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"
