@@ -14,6 +14,7 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+from syncline.auth import ApiKey, Combined
 from syncline.cli import main
 from syncline.cli.wizard.asking import Wizard
 from syncline.errors import UsageError
@@ -451,3 +452,14 @@ def test_a_curl_command_is_a_document(here: Path) -> None:
     (file,) = (here / "project").glob("*.yaml")
     assert "key: ${SHOP_API_KEY}" in file.read_text().replace('"', "")
     assert KEY not in file.read_text()
+
+
+def test_credentials_that_belong_together_stay_together() -> None:
+    auths = (
+        ApiKey.model_validate({"key": "${X_APP_ID}", "name": "X-App"}),
+        ApiKey.model_validate({"key": "${X_API_KEY}", "name": "X-Key"}),
+    )
+    guess = Guess(Combined(auths=auths), 0.9, ("both are needed",))
+    api = Api(name="x", auth=(guess,), entities=(Entity(name="things", path="/things", worth=Guess(True, 0.9)),))
+    draft = compose(api, checked(auth=None))
+    assert draft.integration.source.to_data()["auth"] == [auth.to_data() for auth in auths]

@@ -146,7 +146,8 @@ class Wizard:
         if kind in ("none", None) or isinstance(kind, dict):
             return
         block, _ = auth_block(self.api, kind, variable_prefix(self.api.name))
-        assert block is not None
+        if not isinstance(block, dict):
+            return
         for name, value in block.items():
             if isinstance(value, str) and (match := REFERENCE.fullmatch(value)):
                 variable = self._read(f"    {name} is in the environment variable [{match[1]}] › ").strip() or match[1]

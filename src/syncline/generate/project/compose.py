@@ -49,8 +49,8 @@ def chosen_entities(api: Api, names: tuple[str, ...]) -> list[Entity]:
     """The lists of these names, or those worth syncing; parents come with their children. Raises UsageError."""
     known = {entity.name: entity for entity in api.entities}
     if not names:
-        worth = [e for e in api.entities if e.worth.value and not e.asks]
-        picked = worth[:MOST_STREAMS] or [e for e in api.entities if not e.asks][:MOST_STREAMS]
+        alone = [entity for entity in api.entities if not entity.asks]
+        picked = ([entity for entity in alone if entity.worth.value] or alone or list(api.entities))[:MOST_STREAMS]
     else:
         picked = []
         for name in names:

@@ -104,7 +104,7 @@ def _named_by(address: str, api: Api) -> tuple[Entity, ...]:
 
 def _credentials(name: str, answers: Answers) -> tuple[Credentials | None, list[str]]:
     """What can be sent, or the names of the variables that are missing for it."""
-    block: dict[str, Any] | None = None
+    block: Any = None
     if answers.auth not in (None, "none"):
         block, _ = auth_block(Api(name=integration_name(name)), answers.auth, variable_prefix(integration_name(name)))
     given = Credentials.model_validate({"auth": block, "headers": answers.headers})

@@ -11,6 +11,9 @@ from syncline.generate.project.naming import variable_prefix
 from syncline.model import Part, Reference, kind_of
 
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+Block = dict[str, Any] | list[Any]
+"""One way, or several that belong together."""
+
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "api_key": {"key": "${%s_API_KEY}"},
     "bearer": {"token": "${%s_TOKEN}"},
@@ -33,9 +36,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-def auth_block(
-    api: Api, wanted: str | dict[str, Any] | None, prefix: str
-) -> tuple[dict[str, Any] | None, Guess[Any] | None]:
+def auth_block(api: Api, wanted: str | dict[str, Any] | None, prefix: str) -> tuple[Block | None, Guess[Any] | None]:
     """The block, or None for none, and the guess it comes from, if it comes from one. A block that was answered stays as it is."""
     if isinstance(wanted, dict):
         alike = (
@@ -60,14 +61,14 @@ def safe_text(text: str | None) -> str | None:
     return text if text and "${" not in text else None
 
 
-def _block(auth: Auth | None, name: str) -> dict[str, Any] | None:
+def _block(auth: Auth | None, name: str) -> Block | None:
     """The block, unless the document smuggled a reference into it: all of ours are whole values, and variables of this API."""
     if auth is None:
         return None
     if not _harmless(auth, variable_prefix(name)):
         return None
-    data: dict[str, Any] = {"kind": kind_of(type(auth)), **plain(auth)}
-    return data
+    data = plain(auth)
+    return {"kind": kind_of(type(auth)), **data} if isinstance(data, dict) else list(data)
 
 
 def _harmless(value: Any, prefix: str) -> bool:
