@@ -52,6 +52,11 @@ def test_s23_hostile_texts_are_refused_quickly(hostile: str) -> None:
     assert time.process_time() - began < 10
 
 
+def test_s23_a_circle_is_seen_by_its_depth() -> None:
+    with pytest.raises(DocumentError, match="levels deep"):
+        read("a: &a\n  b: *a\nopenapi: 3.0.0\n")
+
+
 def test_s24_references_elsewhere_are_told_and_not_followed() -> None:
     paths = {
         "/orders": listing({"$ref": "http://127.0.0.1:9/evil.json#/x"}),

@@ -106,6 +106,11 @@ def test_a_key_that_addresses_single_records_is_the_primary_key() -> None:
     assert "{number}" in guess.evidence[0]
 
 
+def test_the_key_of_the_record_around_is_not_the_key() -> None:
+    notes = array({"type": "object", "required": ["account_id"], "properties": {"account_id": NUMBER, "body": TEXT}})
+    assert not told({"/accounts/{account_id}/notes": listing(answer=notes)}).entity("notes").primary_key.known
+
+
 def test_no_identifier_is_unknown() -> None:
     days = array({"type": "object", "properties": {"weekday": TEXT, "open": {"type": "boolean"}}})
     assert not told({"/hours": listing(answer=days)}).entity("hours").primary_key.known

@@ -11,6 +11,7 @@ import pytest
 
 from syncline.auth import ApiKey, Basic, Bearer, Digest, OAuth2
 from syncline.generate.inference import Api, DocumentError, plain, probe, read
+from syncline.generate.inference.traffic import read_har
 from syncline.pagination import Cursor, GraphQLConnection, Offset, PageNumber, Unpaged
 from syncline.sources import GraphQL
 from tests.support.serving import serving
@@ -28,7 +29,7 @@ type Query {
   tags: [String!]
 }
 type Shop { name: String }
-type Customer { id: ID!, email: String, orders(first: Int!): OrderConnection }
+type Customer { id: ID!, email: String, discount(code: String!): Float, orders(first: Int!): OrderConnection }
 type Order { id: ID!, total: Float, updatedAt: DateTime!, customer: Customer, status: Status }
 enum Status { OPEN SHIPPED }
 type OrderEdge { cursor: String!, node: Order }
@@ -118,6 +119,7 @@ def test_s9_a_recording_of_a_browser_is_understood_and_its_credentials_forgotten
     assert api.entity("refunds").path == "/orders/{order_id}/refunds"
     assert CANARY not in repr(api) + json.dumps(plain(api))
     assert any("tracker.example" in note for note in api.notes)
+    assert CANARY not in repr(read_har({"log": {"entries": entries}}, "x"))
 
 
 def test_a_recorded_answer_may_be_in_base64() -> None:

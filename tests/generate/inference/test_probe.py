@@ -8,12 +8,13 @@ import pytest
 from aiohttp import web
 
 from syncline.auth import ApiKey, Auth, Bearer, Digest
-from syncline.errors import AuthError, ClientError, OriginError, UsageError
+from syncline.errors import AuthError, ClientError, OriginError, ServerError, UsageError
 from syncline.generate.inference import Api, Credentials, probe
 from syncline.model import Reference, kind_of
 from tests.generate.inference.small_apis import PAGERS, Shop, all_at_once, by_cursor, by_offset, by_page
 from tests.support.serving import serving
 
+ORDERS = {"type": "array", "items": {"type": "object", "properties": {"id": {"type": "integer"}}}}
 EXPECTED: dict[str, dict[str, Any]] = {
     "offset": {"kind": "offset", "total": "total"},
     "skip": {"kind": "offset", "offset_param": "skip", "limit_param": "take"},
@@ -213,3 +214,61 @@ async def test_an_address_of_a_document_leads_to_its_lists() -> None:
     assert entity.records.value == "items"
     assert any("a document says otherwise" in line for line in entity.records.evidence)
     assert entity.primary_key.value == ("id",)
+
+
+async def test_a_cursor_that_nobody_takes_back_is_not_believed() -> None:
+    def ignored(query: Any, url: str) -> Any:
+        records, around, headers = by_cursor({"limit": query.get("limit", "20")}, url)
+        return records, around, headers
+
+    guess = (await probed(Shop(ignored))).entities[0].pagination
+    assert not guess.likely
+
+
+async def test_a_parameter_that_empties_the_list_whatever_it_says_is_no_filter() -> None:
+    def broken(query: Any, url: str) -> Any:
+        records, around, headers = by_page(query, url)
+        return ([] if "updated_since" in query else records), around, headers
+
+    assert not (await probed(Shop(broken))).entities[0].incremental.known
+
+
+async def test_s1_the_server_of_a_document_elsewhere_is_told_and_not_asked() -> None:
+    document = {
+        "openapi": "3.0.0",
+        "servers": [{"url": "https://api.evil.example/v2"}],
+        "paths": {"/orders": {"get": {"responses": {"200": {"content": {"application/json": {"schema": ORDERS}}}}}}},
+    }
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return web.json_response(document)
+
+    asked: list[str] = []
+    async with serving(answer) as url:
+        api = await probe(f"{url}/openapi.json", rate="1000/s")
+    assert asked == ["/openapi.json"]
+    assert api.base_url.value == "https://api.evil.example/v2"
+    assert any("was not asked" in note for note in api.notes)
+
+
+async def test_a_server_that_fails_is_asked_once() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return web.json_response({"message": "out of order"}, status=500)
+
+    asked: list[str] = []
+    async with serving(answer) as url:
+        with pytest.raises(ServerError, match="500"):
+            await probe(f"{url}/orders", rate="1000/s")
+    assert len(asked) == 1
+
+
+async def test_html_is_no_list_and_is_said() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(text="<html><title>Log in</title></html>", content_type="text/html")
+
+    async with serving(answer) as url:
+        api = await probe(f"{url}/orders", rate="1000/s")
+    assert api.entities == ()
+    assert any("something else than JSON" in note for note in api.notes)
