@@ -25,7 +25,7 @@ from typing import Any
 from syncline.model import Rate
 from syncline.rehearsal.shop.faults import Faults
 from syncline.rehearsal.shop.server import Shop
-from tests.soak.account import Sample, judge, runs_of, slope
+from tests.soak.account import Sample, floor_grows, judge, runs_of, slope
 
 ORDERS = 200
 EVERY = 5.0
@@ -33,6 +33,7 @@ EVERY = 5.0
 WARM_UP = 20.0
 MOST_GROWTH = 1_000_000.0
 """Bytes a minute."""
+MOST_FILES = 3.0
 
 FILE = """\
 name: {name}
@@ -140,20 +141,20 @@ def _faults(
     begin = datetime.fromtimestamp(first.timestamp() + WARM_UP, UTC)
     rhythm = judge(runs, intervals, begin, stopped)
     statuses = Counter(run.status for own in runs.values() for run in own)
-    growth, more_files = slope(samples, "memory"), slope(samples, "files")
+    growth, more_files = slope(samples, "memory"), floor_grows(samples)
     print(f"{sum(statuses.values())} runs: {dict(statuses)}")
     print(f"{rhythm.due} due times, {rhythm.ran} runs within them, the latest {rhythm.late:.2f} s behind its time")
     memory = f"{samples[0].memory / 1e6:.0f} → {samples[-1].memory / 1e6:.0f} MB"
     print(f"memory {memory}, {growth / 1e3:+.0f} kB a minute in the second half")
-    print(f"files and connections {samples[0].files:.0f} → {samples[-1].files:.0f}, {more_files:+.2f} a minute")
+    print(f"files and connections {samples[0].files:.0f} → {samples[-1].files:.0f}, {more_files:+.0f} at their fewest")
     found = [f"missed: {what}" for what in rhythm.missed[:5]]
     found += [f"doubled: {what}" for what in rhythm.doubled[:5]] + [
         f"at once: {what}" for what in rhythm.overlapped[:5]
     ]
     if growth > MOST_GROWTH:
         found.append(f"memory grows by {growth / 1e6:.1f} MB a minute")
-    if more_files > 1.0:
-        found.append(f"{more_files:.1f} more files or connections open each minute")
+    if more_files > MOST_FILES:
+        found.append(f"{more_files:.0f} more files or connections stay open")
     if len(runs) < len(intervals):
         found.append(f"{len(intervals) - len(runs)} integrations never ran")
     return found

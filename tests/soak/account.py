@@ -88,5 +88,12 @@ def slope(samples: list[Sample], field: str) -> float:
     return sum((t - middle) * (v - usual) for t, v in zip(times, values, strict=True)) / spread if spread else 0.0
 
 
+def floor_grows(samples: list[Sample]) -> float:
+    """By how much the fewest open files of the last quarter of the time are more than those of the second: runs come and go."""
+    quarter = max(len(samples) // 4, 1)
+    early, late = samples[quarter : 2 * quarter] or samples, samples[-quarter:]
+    return min(sample.files for sample in late) - min(sample.files for sample in early)
+
+
 def _moment(line: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(str(line["timestamp"]).replace("Z", "+00:00"))

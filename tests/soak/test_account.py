@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tests.soak.account import Run, Sample, judge, runs_of, slope
+from tests.soak.account import Run, Sample, floor_grows, judge, runs_of, slope
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -48,3 +48,6 @@ def test_what_grows_is_seen() -> None:
     assert abs(slope(flat, "memory")) < 10
     assert round(slope(growing, "memory")) == 6_000_000
     assert round(slope(growing, "files")) == 2
+    assert (floor_grows(flat), floor_grows(growing) > 5) == (0, True)
+    busy = [Sample(second, 1e8, 40 + second % 17) for second in range(0, 600, 5)]
+    assert floor_grows(busy) == 0
