@@ -109,3 +109,13 @@ def test_mistakes_come_before_the_checklist(file: Path, capsys: pytest.CaptureFi
 def test_lines_that_are_not_there(words: list[str], said: str, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(file), *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_test_alert_that_does_not_arrive_fails_the_line(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(f'{FILE}alerts: [{{to: "${{NOBODY_THERE}}", on: [failed]}}]\n')
+    assert main(["check", str(file), "--only", "alerts"]) == 0
+    monkeypatch.setenv("NOBODY_THERE", "http://127.0.0.1:9/hook")
+    assert main(["check", str(file), "--only", "alerts", "--test-alerts"]) == 1
+    assert "no connection to '127.0.0.1'" in capsys.readouterr().out

@@ -25,6 +25,7 @@ import syncline.resilience.limiter
 import syncline.resilience.retry
 from syncline import events
 from syncline.auth import Bearer, OAuth2
+from syncline.destinations.api.dialects import RestDialect
 from syncline.destinations.sql.sink import SqlWriter
 from syncline.engine.gathering import Gathered
 from syncline.engine.stream_run import StreamRun
@@ -196,6 +197,11 @@ def retries_without_end(patch: Patch) -> None:
             Again(seconds=1.0, reason="again", spends=False) if response.status >= 429 else None
         ),
     )
+
+
+@mutant("retries", "api")
+def repeats_a_post_blindly(patch: Patch) -> None:
+    patch(RestDialect, "idempotent", lambda self, operation, *, many: True)
 
 
 # pages

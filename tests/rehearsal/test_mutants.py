@@ -40,10 +40,19 @@ alerts:
 OAUTH = """{kind: oauth2, grant: client_credentials, token_url: "https://api.things.example/token",
          client_id: "${THINGS_ID}", client_secret: "${THINGS_SECRET}"}"""
 INCREMENTAL = "    incremental: {cursor: updated_at, param: since}\n"
+API = """    into:
+      create: POST /contacts
+      update: PATCH /contacts/{id}
+      match: external_id
+destination: {kind: rest, base_url: "https://crm.example/v2"}
+"""
 VARIANTS = {
     "plain": PLAIN,
     "oauth": PLAIN.replace('{kind: bearer, token: "${THINGS_TOKEN}"}', OAUTH),
     "append": PLAIN.replace(INCREMENTAL, f"{INCREMENTAL}    into: {{write: append}}\n"),
+    "api": PLAIN.replace('destination: {kind: sql, url: "sqlite:///things.db"}\n', API).replace(
+        " id: {", " external_id: {"
+    ),
     "deletes": PLAIN.replace(INCREMENTAL, f"{INCREMENTAL}    deletes: {{missing: true}}\n"),
 }
 

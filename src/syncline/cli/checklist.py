@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from syncline.cli.door import as_json, redacted_text
 from syncline.cli.logs import log_listener
 from syncline.cli.paint import Paint, is_terminal, paint, printable
 from syncline.cli.progress import span
+from syncline.cli.verbs.alerts import tried
 from syncline.errors import UsageError
 from syncline.model.names import did_you_mean
 from syncline.rehearsal.checklist import LINES, LIVE, Checked, Line, check, look
 from syncline.rehearsal.report import page
+from syncline.spec import load
 
 Tell = Callable[[str], None]
 
@@ -66,7 +70,23 @@ async def _checked(arguments: argparse.Namespace, file: Path, lines: list[str], 
         tell=tell,
     )
     checked.lines += looked
+    if arguments.test_alerts:
+        tell("alerts: a test alert to each address")
+        tries = await tried(load(file), file.resolve().parent)
+        checked.lines = tuple(_tested(line, tries) if line.name == "alerts" else line for line in checked.lines)
     return checked
+
+
+def _tested(line: Line, tries: list[dict[str, Any]]) -> Line:
+    """The line of the alerts, with what came of a test alert to each address."""
+    wrong = [f"{one['to']}: {one['error']['what']}" for one in tries if one["error"]]
+    again = f"{line.again} --test-alerts"
+    if wrong:
+        return msgspec.structs.replace(line, status="failed", evidence=(*wrong, *line.evidence), again=again)
+    if not tries:
+        return line
+    arrived = ", ".join(one["address"] for one in tries)
+    return msgspec.structs.replace(line, evidence=(*line.evidence, f"a test alert arrived at {arrived}"), again=again)
 
 
 def _chosen(asked: list[str], *, live: bool) -> list[str]:

@@ -95,6 +95,9 @@ def _check(parser: argparse.ArgumentParser) -> None:
         help="records read for the volume at most (default: 50000)",
     )
     parser.add_argument(
+        "--test-alerts", action="store_true", help="send a test alert to each address of the file's alerts"
+    )
+    parser.add_argument(
         "--report", metavar="FOLDER", help="write rehearsal.html, to attach to a change request, and rehearsal.json"
     )
 

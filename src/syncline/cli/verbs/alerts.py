@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> int:
     integration = load(path)
     if not integration.alerts:
         raise UsageError(f"{path} has no alerts", hint='alerts: [{to: "${SLACK_WEBHOOK}", on: [failed, stale]}]')
-    found = asyncio.run(_tried(integration, path.resolve().parent))
+    found = asyncio.run(tried(integration, path.resolve().parent))
     failed = any(one["error"] for one in found)
     if arguments.json:
         sys.stdout.write(as_json({"alerts": found}))
@@ -39,7 +39,8 @@ def main(arguments: argparse.Namespace) -> int:
     return int(failed)
 
 
-async def _tried(integration: Integration, folder: Path) -> list[dict[str, Any]]:
+async def tried(integration: Integration, folder: Path) -> list[dict[str, Any]]:
+    """What came of a test alert to each address, and of the word that it is over."""
     return [await _try(integration, alert, folder) for alert in integration.alerts]
 
 

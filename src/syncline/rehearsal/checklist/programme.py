@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from syncline.rehearsal.acting import Act
-from syncline.rehearsal.plan import page_size
+from syncline.rehearsal.plan import page_size, places
 from syncline.rehearsal.simulator.faults import Fault, faults
 from syncline.sources import HttpSource
 from syncline.spec import Integration, Stream
@@ -39,7 +39,9 @@ def acts(integration: Integration, seed: int, lines: Collection[str], volume: in
     if "limits" in needed:
         yield from _pressed(integration, seed)
     for name, struck in _STRUCK.items():
-        concerned = tuple(fault for fault in struck if type(fault).concerns(integration))
+        concerned = tuple(
+            fault for fault in struck if fault.place in places(integration) and type(fault).concerns(integration)
+        )
         if name.partition(":")[0] in needed and (concerned or not struck):
             yield _act(name, integration, seed, concerned)
     if "volume" in lines and volume:
@@ -90,12 +92,19 @@ _FAILING = tuple(_strike("503", at) for at in (4, 7, 10, 13))
 """Attempts cost quota as well."""
 
 _STRUCK: dict[str, tuple[Fault, ...]] = {
-    "tokens: run out and taken back": (_strike("token-expired", 2), _strike("token-revoked", 4)),
+    "tokens: one runs out": (_strike("token-expired", 2),),
+    "tokens: one is taken back": (_strike("token-revoked", 2),),
     "tokens: the token endpoint fails": (_strike("503", 1, place="tokens"), _strike("cut", 2, place="tokens")),
     "retries: 429": (_strike("429", 1), _strike("429-date", 3), _strike("429-silent", 5)),
     "retries: 5xx": (_strike("500", 1), _strike("502", 3), _strike("503", 5)),
     "retries: no answer": (_strike("timeout-before", 1), _strike("timeout-after", 3)),
     "retries: connections lost": (_strike("reset-before", 1), _strike("reset-after", 3), _strike("cut", 5)),
+    "retries: writes that fail": (_strike("429", 2, place="writes"), _strike("503", 4, place="writes")),
+    "retries: writes whose answer is lost": (
+        _strike("timeout-after", 5, place="writes"),
+        _strike("timeout-after", 40, place="writes"),  # behind the lookups of a first batch
+        _strike("reset-after", 47, place="writes"),
+    ),
     BURST: (_strike("503", 2, 3),),
     OUTAGE: (_strike("500", 2, 8),),
     "pages: no document": (_strike("html", 1), _strike("empty", 3), _strike("malformed", 5)),

@@ -47,7 +47,7 @@ def requests_against(act: ActReport, place: int = 0) -> Markup | None:
         return None
     amount, per, text = act.limits[place]["amount"], act.limits[place]["per"], act.limits[place]["limit"]
     first = act.passes[0]
-    times = sorted(one.at for one in act.seen if one.kind != "token" and one.at <= first.ended)
+    times = sorted(one.at for one in act.seen if one.kind in ("page", "other") and one.at <= first.ended)
     length = max(times, default=0.0)
     if len(times) < 3 or length <= 0:
         return None
