@@ -83,11 +83,11 @@ class RetryScheduled(Event, frozen=True, kw_only=True):
 
 
 class Waiting(Event, frozen=True, kw_only=True):
-    """Nothing will be sent for a while."""
+    """Nothing will be sent for a while; how long is not known where others have to find something out first."""
 
-    seconds: float
     reason: str
-    until: datetime
+    seconds: float | None = None
+    until: datetime | None = None
 
 
 class TokenObtained(Event, frozen=True, kw_only=True):

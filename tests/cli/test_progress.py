@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -43,8 +44,8 @@ def tell(progress: Progress, *happened: Event) -> None:
         progress(SCOPE, event)
 
 
-def started(clock: SimulatedClock, cursor: str | None = None) -> Progress:
-    progress = Progress(clock)
+def started(clock: SimulatedClock, cursor: str | None = None, on_wait: Callable[[], None] | None = None) -> Progress:
+    progress = Progress(clock, on_wait)
     tell(progress, StreamStarted(sync_mode="full_refresh", cursor=cursor, resumed=False))
     return progress
 
@@ -92,13 +93,27 @@ def test_u11_a_wait_over_five_seconds_says_why_and_until_when() -> None:
     assert progress.waiting is None
 
 
-def test_a_retry_far_away_is_a_wait_and_the_longer_one_shows() -> None:
-    clock = SimulatedClock()
-    progress = started(clock)
+def test_the_longer_of_two_waits_shows_and_the_same_one_is_told_once() -> None:
+    clock, told = SimulatedClock(), []
+    progress = started(clock, on_wait=lambda: told.append(progress.waiting))
     tell(progress, RetryScheduled(attempt=2, seconds=60.0, reason="status 503"))
+    tell(progress, Waiting(seconds=60.0, reason="status 503", until=clock.now() + timedelta(seconds=60)))
+    clock.advance(0.2)
+    tell(progress, Waiting(seconds=60.0, reason="the same", until=clock.now() + timedelta(seconds=60)))
     tell(progress, Waiting(seconds=10.0, reason="pacing", until=clock.now() + timedelta(seconds=10)))
     assert progress.waiting == "status 503, until 12:01:00 UTC"
+    assert told == [progress.waiting]
     clock.advance(60)
+    assert progress.waiting is None
+
+
+def test_u11_a_wait_whose_end_nobody_knows_says_why() -> None:
+    clock = SimulatedClock()
+    progress = started(clock)
+    tell(progress, Waiting(reason="an answer will tell how many requests are left"))
+    clock.advance(600)
+    assert progress.waiting == "an answer will tell how many requests are left"
+    tell(progress, SENT)
     assert progress.waiting is None
 
 

@@ -165,6 +165,48 @@ async def test_a_wait_for_the_limit_says_why_and_until_when():
     assert (waits[0].until - clock.start).total_seconds() == pytest.approx(60.5, abs=0.5)
 
 
+BUSY = "as many requests are under way as are allowed"
+PROBE = "one request finds out whether the API takes requests again"
+TELL = "an answer will tell how many requests are left"
+
+
+@pytest.mark.parametrize(
+    ("reason", "first", "rule"),
+    [
+        (BUSY, answer(), {"concurrency": 1}),
+        (PROBE, answer(429, {"Retry-After": "2"}), {}),
+        (TELL, answer(200, {"X-RateLimit-Limit": "1", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "2"}), {}),
+    ],
+)
+async def test_u11_a_wait_whose_end_nobody_knows_says_why_once_after_five_seconds(reason, first, rule):
+    clock, asked = Timeline(), 0
+    said: list[tuple[float, str]] = []
+
+    async def server(request):
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            return first
+        await clock.sleep(12.0)
+        return answer(url=request.url)
+
+    def listen(scope: Scope, event: Event) -> None:
+        if isinstance(event, Waiting) and event.until is None:
+            said.append((clock.elapsed, event.reason))
+
+    connection = Connection(base_url="https://api.test", rate_limit=rule)
+
+    async def everything() -> None:
+        async with connection.connect(clock=clock, transport=server) as client:
+            earlier = asyncio.create_task(client.send(client.request("GET", "/x")))
+            await clock.sleep(3.0)
+            await asyncio.gather(earlier, *(client.send(client.request("GET", "/x")) for _ in range(2)))
+
+    with listening(listen):
+        await clock.run(everything())
+    assert said == [(pytest.approx(8.0, abs=0.1), reason)]
+
+
 async def test_a_window_longer_than_max_wait_defers_instead_of_sleeping():
     clock = Timeline()
     server = LimitedServer(clock, lambda now: None)

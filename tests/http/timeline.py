@@ -44,7 +44,7 @@ class Timeline:
                 task.cancel()
                 raise AssertionError("everybody waits, and nobody for the clock")
             moment, _, future = heapq.heappop(self._sleepers)
-            self.elapsed = max(self.elapsed, moment)
-            if not future.done():
+            if not future.done():  # else whoever slept was cancelled
+                self.elapsed = max(self.elapsed, moment)
                 future.set_result(None)
         return task.result()

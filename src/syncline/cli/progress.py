@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from math import inf, isinf
 from typing import Any, TextIO
 
 from syncline import events
@@ -18,6 +19,8 @@ EVERY = 10.0
 """Seconds from one line to the next where there is no terminal."""
 WORTH_SAYING = 5.0
 """Waits longer than this say why and until when."""
+SAME_SECONDS = 1.0
+"""Whoever waits for the same moment as somebody before has nothing new to say."""
 WORTH_SEEING = 0.3
 """On a terminal shorter ones show as well."""
 RATE_WINDOW = 10.0
@@ -60,15 +63,13 @@ class Progress:
             self.rejected += event.rejected
         elif isinstance(event, events.Waiting):
             self._wait(event)
-        elif isinstance(event, events.RetryScheduled):
-            until = datetime.fromtimestamp(self._clock.now().timestamp() + event.seconds, UTC)
-            self._wait(events.Waiting(seconds=event.seconds, reason=event.reason, until=until))
         elif isinstance(event, events.RequestSent):
             self._waiting = None
 
     def _wait(self, event: events.Waiting) -> None:
-        ends = self._clock.monotonic() + event.seconds
-        if event.seconds <= self._worth_saying or (self._waiting is not None and ends <= self._waiting_until):
+        seconds = inf if event.seconds is None else event.seconds
+        ends = self._clock.monotonic() + seconds
+        if seconds <= self._worth_saying or (self._waiting is not None and ends <= self._waiting_until + SAME_SECONDS):
             return
         self._waiting, self._waiting_until = event, ends
         if self._on_wait:
@@ -79,10 +80,12 @@ class Progress:
         """Why nothing is happening and until when, where that is worth saying."""
         if self._waiting is None or self._clock.monotonic() >= self._waiting_until:
             return None
-        return f"{self._waiting.reason}, until {self._waiting.until.astimezone(UTC):%H:%M:%S} UTC"
+        until = self._waiting.until
+        return f"{self._waiting.reason}, until {until.astimezone(UTC):%H:%M:%S} UTC" if until else self._waiting.reason
 
     @property
     def waiting_seconds(self) -> float:
+        """How much longer; infinite where nobody knows."""
         return max(0.0, self._waiting_until - self._clock.monotonic())
 
     @property
@@ -186,7 +189,8 @@ async def _live(stream: TextIO, clock: Clock) -> AsyncIterator[events.Listener]:
         text.append(told)
         if progress.waiting:
             why = printable(redacted_text(progress.waiting))
-            text.append(f"\n    waiting {span(progress.waiting_seconds)}: {why}", "yellow")
+            left = "" if isinf(progress.waiting_seconds) else f" {span(progress.waiting_seconds)}"
+            text.append(f"\n    waiting{left}: {why}", "yellow")
         return text
 
     with Live(get_renderable=render, console=console, refresh_per_second=8, transient=True):

@@ -138,7 +138,7 @@ class Tally:
         elif isinstance(event, events.RetryScheduled):
             conduct.retries += 1
         elif isinstance(event, events.Waiting):
-            conduct.waited += event.seconds
+            conduct.waited += event.seconds or 0.0
         elif isinstance(event, events.TokenObtained):
             conduct.tokens += 1
         elif isinstance(event, events.Noticed):

@@ -19,6 +19,8 @@ from syncline.model import Clock, Request, Response
 from syncline.resilience import GO, Concurrency, Hold, Limits, Load, Ticket, Told, rate_limited
 
 WORTH_SAYING = 1.0
+SAY_AFTER = 5.0
+"""Seconds after which a wait is told of whose end nobody knows; most are over by then."""
 MOST_AT_ONCE = 10
 LEASE_SECONDS = 0.1
 """By one look at a shared memory as many requests are let through as the rate allows in this time, ten at most."""
@@ -99,6 +101,7 @@ class Waiter(msgspec.Struct, eq=False):
     turn: asyncio.Future[None]
     leave: Leave | None = None
     hold: Hold | None = None
+    saying: asyncio.Task[None] | None = None
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -155,7 +158,7 @@ class Gate:
                 hold = waiter.hold or await self._ask(line)
                 waiter.hold = None
                 if waiter.leave is None:
-                    await self._wait(hold, request)
+                    await self._wait(hold, request, waiter)
             _call_next(line)
             if (early := waiter.leave.ticket.sent - self._keeper.now()) > 0:
                 await self._clock.sleep(early)
@@ -163,6 +166,8 @@ class Gate:
             leave.ticket.sent, leave.began = self._keeper.now(), self._clock.monotonic()
             return leave
         finally:
+            if waiter.saying is not None:
+                waiter.saying.cancel()
             if waiter.leave is not None:  # let through, and gone in the same moment
                 self.leave(waiter.leave, None)
             if waiter in line:
@@ -211,8 +216,10 @@ class Gate:
             await asyncio.shield(asyncio.create_task(self._keeper.change(turn.step, turn.counts)))
         return turn.hold
 
-    async def _wait(self, hold: Hold, request: Request) -> None:
+    async def _wait(self, hold: Hold, request: Request, waiter: Waiter) -> None:
         if hold.seconds == inf:
+            if waiter.saying is None:
+                waiter.saying = asyncio.create_task(self._say(hold.reason))
             self._answer.clear()
             if self._keeper.alone:
                 await self._answer.wait()
@@ -231,6 +238,10 @@ class Gate:
             emit(Waiting(seconds=hold.seconds, reason=hold.reason, until=until))
         # half the lead is for the look itself; several permits then lie within the whole of it
         await self._clock.sleep(max(hold.seconds - self.lead / 2, 0.0))
+
+    async def _say(self, reason: str) -> None:
+        await self._clock.sleep(SAY_AFTER)
+        emit(Waiting(reason=reason))
 
     async def _look_again(self) -> None:
         """Until an answer comes here, or one may have come to another process."""

@@ -115,7 +115,7 @@ class Metrics:
         elif isinstance(event, events.RetryScheduled):
             self.retries.add(1, one)
         elif isinstance(event, events.Waiting):
-            self.waits.add(event.seconds, one)
+            self.waits.add(event.seconds or 0.0, one)
         elif isinstance(event, events.TokenObtained):
             self.tokens.add(1, one)
         elif isinstance(event, events.SchemaChanged):

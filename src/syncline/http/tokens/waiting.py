@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
 
 from syncline.errors import StateError
 from syncline.events import Waiting, emit
@@ -29,13 +28,6 @@ async def until_locked(attempt: Callable[[], Awaitable[bool]], place: str) -> No
             )
         if waited > WORTH_SAYING and not said:
             said = True
-            left = PATIENCE - waited
-            emit(
-                Waiting(
-                    seconds=left,
-                    reason="another process is getting the token",
-                    until=datetime.now(UTC) + timedelta(seconds=left),
-                )
-            )
+            emit(Waiting(reason="another process is getting the token"))
         await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 – so that eight do not knock in step
         pause = min(pause * 1.5, LONGEST)

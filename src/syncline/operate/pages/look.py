@@ -93,7 +93,8 @@ def doing(look: Look) -> Any:
         of = f" of {count(live.total)}" if live.total else ""
         far = f"{live.stream or 'starting'} · {count(live.records)}{of} records" if live.run_id else "starting"
         until = live.waiting_until
-        waits = f" · waits {span((until - now).total_seconds())}: {live.waiting}" if until and until > now else ""
+        left = f" {span((until - now).total_seconds())}" if until else ""
+        waits = f" · waits{left}: {live.waiting}" if live.waiting and (until is None or until > now) else ""
         return f"{far} · for {span((now - one.running.since).total_seconds())}{waits}"
     if one.paused:
         return f"{schedule} · paused"
