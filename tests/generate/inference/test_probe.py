@@ -9,7 +9,7 @@ from aiohttp import web
 
 from syncline.auth import ApiKey, Auth, Bearer, Digest
 from syncline.errors import AuthError, ClientError, OriginError, ServerError, UsageError
-from syncline.generate.inference import Api, Credentials, probe
+from syncline.generate.inference import Api, Credentials, Guess, probe
 from syncline.model import Reference, kind_of
 from tests.generate.inference.small_apis import PAGERS, Shop, all_at_once, by_cursor, by_offset, by_page
 from tests.support.serving import serving
@@ -272,3 +272,12 @@ async def test_html_is_no_list_and_is_said() -> None:
         api = await probe(f"{url}/orders", rate="1000/s")
     assert api.entities == ()
     assert any("something else than JSON" in note for note in api.notes)
+
+
+async def test_s1_a_document_does_not_lead_the_probe_of_an_address_elsewhere() -> None:
+    shop = Shop(by_page)
+    async with serving(shop) as url:
+        elsewhere = Api(name="shop", base_url=Guess(url[:-1], 0.9))  # the same address, one digit of its port short
+        api = await probe(f"{url}/api/v2/orders", known=elsewhere, rate="1000/s")
+    assert shop.asked
+    assert [entity.path for entity in api.entities] == ["/orders"]

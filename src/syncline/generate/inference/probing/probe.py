@@ -84,8 +84,13 @@ def _parted(url: str, known: Api | None) -> tuple[str, str, dict[str, str]]:
     parts = urlsplit(url)
     origin = f"{parts.scheme}://{parts.netloc}"
     told = known.base_url.value if known is not None else None
-    if told and url.partition("?")[0].rstrip("/").startswith(told):
-        return told, parts.path[len(urlsplit(told).path) :], query_of(url)
+    # a document's base counts within the origin that was named only: documents must not lead credentials elsewhere (S1)
+    if (
+        told
+        and origin_of(told) == origin_of(url)
+        and f"{parts.path}/".startswith(f"{urlsplit(told).path.rstrip('/')}/")
+    ):
+        return told, parts.path[len(urlsplit(told).path.rstrip("/")) :], query_of(url)
     steps = parts.path.strip("/").split("/") if parts.path.strip("/") else []
     root = 0
     while root < len(steps) and _ROOT.fullmatch(steps[root]):
@@ -115,7 +120,9 @@ class _Probe:
         if described is not None:
             known = described if known is None else combine(known, described)
             self._move(known.base_url.value)
-        entity = await self._entity(path, first, _told(known, path)) if first.ok else None
+        entity = None
+        if first.ok and described is None:
+            entity = await self._entity(path, first, _told(known, path))
         if entity is not None:
             entities.append(entity)
         else:

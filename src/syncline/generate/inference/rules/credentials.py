@@ -24,17 +24,9 @@ _KEY_PARAMS = (
     "wskey", "subscriptionkey", "clientkey", "auth",
 )  # fmt: skip
 _IDENTITIES = (
-    "appid",
-    "xappid",
-    "applicationid",
-    "clientid",
-    "xclientid",
-    "xauthsecret",
-    "secret",
-    "apisecret",
-    "xapisecret",
+    "appid", "xappid", "applicationid", "clientid", "xclientid", "xauthsecret", "secret", "apisecret", "xapisecret",
     "xauthuser",
-)
+)  # fmt: skip
 _KEY_SAYS = re.compile(
     r"\b(api|access|auth\w*|security|licen[cs]e|subscription|developer|personal|app\w*)[ _-]?(key|token|code|id)\b|"
     r"\bauthenticat|\bcredential|\bbearer\b|\btoken\b",

@@ -100,30 +100,14 @@ _FROM_BEFORE = re.compile(
 )
 _HEADER_SAID = re.compile(r"\bheaders?\b\W{1,4}([A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)+)", re.I)
 _BY_RECORD = (
-    "startingafter",
-    "after",
-    "afterid",
-    "sinceid",
-    "lastid",
-    "startafter",
-    "lastseenid",
-    "marker",
-    "exclusivestartkey",
-)
+    "startingafter", "after", "afterid", "sinceid", "lastid", "startafter", "lastseenid", "marker", "exclusivestartkey",
+)  # fmt: skip
 _CURSOR_HEADERS = frozenset(
     {
-        "xnextcursor",
-        "nextcursor",
-        "xnextpagetoken",
-        "xcontinuation",
-        "xmscontinuation",
-        "xnexttoken",
-        "xpaginationtoken",
-        "xcursor",
-        "continuationtoken",
-        "xmscontinuationtoken",
+        "xnextcursor", "nextcursor", "xnextpagetoken", "xcontinuation", "xmscontinuation", "xnexttoken",
+        "xpaginationtoken", "xcursor", "continuationtoken", "xmscontinuationtoken",
     }
-)
+)  # fmt: skip
 
 
 def _counts(query: Mapping[str, Parameter]) -> bool:
