@@ -15,7 +15,7 @@ from syncline.cli.door import redacted_text
 from syncline.cli.paint import Paint, paint, printable
 from syncline.errors import AuthError, SynclineError, UsageError
 from syncline.generate.inference import Api, Entity
-from syncline.generate.project import Learned, checked, chosen_entities, learn
+from syncline.generate.project import Learned, checked, chosen_entities, learn, needs
 from syncline.generate.project.naming import variable_prefix
 from syncline.generate.project.places import destination_block
 from syncline.generate.project.ways import auth_block
@@ -183,7 +183,7 @@ class Wizard:
         """What no document and no list says: values of parameters that the chosen lists cannot do without."""
         params = self.said.setdefault("params", {})
         for entity in chosen_entities(self.api, checked(entities=self.said["entities"]).entities):
-            for name in entity.asks:
+            for name in needs(self.api, entity):
                 while not params.get(name):
                     params[name] = self._read(f"  {entity.name} needs a value for {printable(name)} › ").strip()
 

@@ -1,7 +1,7 @@
 """From six answers, and what is known of an API, to a project that runs."""
 
 from syncline.generate.project.answers import Answers, answers_in, checked
-from syncline.generate.project.compose import Draft, chosen_entities, compose
+from syncline.generate.project.compose import Draft, chosen_entities, compose, needs
 from syncline.generate.project.files import project_files, variables, write_files
 from syncline.generate.project.learning import Learned, learn, surroundings
 from syncline.generate.project.samples import samples
@@ -15,6 +15,7 @@ __all__ = [
     "chosen_entities",
     "compose",
     "learn",
+    "needs",
     "project_files",
     "samples",
     "surroundings",

@@ -17,6 +17,7 @@ from syncline.generate.project.naming import integration_name, stream_name, vari
 from syncline.generate.project.places import destination_block
 from syncline.generate.project.ways import auth_block, safe_text
 from syncline.model.names import did_you_mean
+from syncline.sources.endpoint import PLACEHOLDER
 from syncline.spec import Integration, loads
 from syncline.spec.load import SCHEMA_LINE
 from syncline.spec.yaml_write import write
@@ -49,7 +50,7 @@ def chosen_entities(api: Api, names: tuple[str, ...]) -> list[Entity]:
     """The lists of these names, or those worth syncing; parents come with their children. Raises UsageError."""
     known = {entity.name: entity for entity in api.entities}
     if not names:
-        alone = [entity for entity in api.entities if not entity.asks]
+        alone = [entity for entity in api.entities if not needs(api, entity)]
         picked = ([entity for entity in alone if entity.worth.value] or alone or list(api.entities))[:MOST_STREAMS]
     else:
         picked = []
@@ -71,6 +72,21 @@ def chosen_entities(api: Api, names: tuple[str, ...]) -> list[Entity]:
     for entity in picked:
         add(entity)
     return list(complete.values())
+
+
+def needs(api: Api, entity: Entity) -> tuple[str, ...]:
+    """What only a person knows: parameters without a value, and placeholders that no list above it fills."""
+    known = {one.name: one for one in api.entities}
+    filled: set[str] = set()
+    above, seen = [entity], {entity.name}
+    while above:
+        for parent in above.pop().parent.value or ():
+            filled.add(parent.as_)
+            if parent.stream in known and parent.stream not in seen:
+                seen.add(parent.stream)
+                above.append(known[parent.stream])
+    open_ones = [name for name in PLACEHOLDER.findall(entity.path) if name not in filled]
+    return tuple(dict.fromkeys([*entity.asks, *open_ones]))
 
 
 class _Composer:
@@ -154,7 +170,7 @@ class _Composer:
         kept: dict[str, Entity] = {}
         names: dict[str, str] = {}
         for entity in entities:
-            missing = [name for name in entity.asks if name not in self.answers.params]
+            missing = [name for name in needs(self.api, entity) if name not in self.answers.params]
             if missing:
                 raise UsageError(
                     f"{entity.name} needs a value for {', '.join(missing)}, which only you know",
