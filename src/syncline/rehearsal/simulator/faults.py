@@ -190,6 +190,10 @@ class Empty(Fault, frozen=True, kw_only=True, tag="empty"):
     anywhere: ClassVar[bool] = True
     wordless: ClassVar[bool] = True
 
+    @classmethod
+    def concerns(cls, integration: Integration) -> bool:
+        return all(stream.format == "json" for stream in integration.streams)  # no lines are a list, too
+
     def afterwards(self, answer: Answer) -> Answer:
         return answer.but(body=b"")
 
