@@ -13,8 +13,9 @@ from syncline.engine import arun
 from syncline.errors import UsageError
 from syncline.model import MalformedBody, decode_json
 from syncline.rehearsal.acting import Act, Runner, play
+from syncline.rehearsal.checklist.kills import kill_everywhere
 from syncline.rehearsal.evidence import ActReport, Rehearsal
-from syncline.rehearsal.kills import KILL, can_kill, killed
+from syncline.rehearsal.kills import KILL, can_kill, kill_acts
 from syncline.rehearsal.plan import acts_of
 from syncline.rehearsal.simulator.blueprint import Blueprint, blueprint_of
 from syncline.rehearsal.simulator.likeness import likeness_of
@@ -45,6 +46,8 @@ async def rehearse(
 ) -> Rehearsal:
     """Rehearse an integration, or the one in a file, which is not changed; nothing is asked over the network.
 
+    Only a file can be killed at its stations, because processes of their own read it.
+
     `faults` are names (default: all), `records` those of the volume act (default: what the file's `volume` says); `acts` take
     the place of both. `like` names files that show what records look like, `FILE` or `STREAM=FILE`. Raises SpecError, and
     UsageError for a fault or a source that cannot be rehearsed.
@@ -69,15 +72,32 @@ async def rehearse(
             report = await play(on_stage, act, runner=runner)
             rehearsal.acts.append(report)
             watch(number, len(chosen), act, report)
-        if acts is None and can_kill() and (faults is None or KILL in faults):
-            place = Path(folder) / KILL
-            place.mkdir()
-            async for report in killed(integration, seed, place, blueprints):
-                rehearsal.acts.append(report)
-                watch(len(rehearsal.acts), len(rehearsal.acts), Act(name=report.name, seed=seed, sizes={}), report)
+        if acts is None and file and can_kill() and (faults is None or KILL in faults):
+            await _kill(rehearsal, integration, Path(folder) / KILL, watch)
     rehearsal.guessed = {name: found.guessed for name, found in blueprints.items() if found.guessed}
     rehearsal.seconds = time.monotonic() - began
     return rehearsal
+
+
+async def _kill(rehearsal: Rehearsal, integration: Integration, folder: Path, watch: Watch) -> None:
+    """Kill runs of the rehearsal's file at every station."""
+    folder.mkdir()
+
+    def tell(name: str, report: ActReport | None = None) -> None:
+        number = len(rehearsal.acts) + (report is None)
+        watch(number, number, Act(name=name, seed=rehearsal.seed, sizes={}), report)
+
+    kills = await kill_everywhere(
+        Path(rehearsal.file),
+        integration,
+        rehearsal.seed,
+        folder=folder,
+        modules=(),
+        tell=lambda station: tell(f"kill: {station}"),
+    )
+    for report in kill_acts(kills, rehearsal.seed):
+        rehearsal.acts.append(report)
+        tell(report.name, report)
 
 
 def shown(integration: Integration, like: Sequence[str]) -> dict[str, Blueprint]:

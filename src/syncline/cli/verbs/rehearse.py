@@ -98,8 +98,8 @@ def _watching(brush: Paint, *, live: bool) -> Watch:
     def watch(number: int, count: int, act: Act, report: ActReport | None) -> None:
         if report is None:
             if live:
-                records = sum(act.sizes.values())
-                sys.stderr.write(f"\r\x1b[2K  {brush.dim(f'{number}/{count}')} {act.name} ({records:,} records) …")
+                size = f" ({sum(act.sizes.values()):,} records)" if act.sizes else ""
+                sys.stderr.write(f"\r\x1b[2K  {brush.dim(f'{number}/{count}')} {act.name}{size} …")
         else:
             sys.stderr.write(("\r\x1b[2K" if live else "") + "\n".join(_act_lines(report, brush)) + "\n")
         sys.stderr.flush()
@@ -110,9 +110,10 @@ def _watching(brush: Paint, *, live: bool) -> Watch:
 def _act_lines(report: ActReport, brush: Paint) -> list[str]:
     mark = brush.good("✓") if report.holds else brush.bad("✗")
     runs = len(report.passes)
+    counted = f"{runs} {'run' if runs == 1 else 'runs'}, {report.requests:,} requests" if runs else ""
     became = f" · {report.struck[0].became}" if len(report.struck) == 1 else ""
     struck = f" · {len(report.struck)} faults struck" if len(report.struck) > 1 else ""
-    said = f"{runs} {'run' if runs == 1 else 'runs'}, {report.requests:,} requests{struck}{became}"
+    said = f"{counted}{struck}{became}".removeprefix(" · ")
     lines = [f"  {mark} {report.name:<24} {brush.dim(printable(said))}"]
     lines += [f"      {brush.bad(printable(problem))}" for problem in report.problems[:SHOWN]]
     lines += [f"      {brush.dim(printable(note))}" for note in report.notes[:1]]
