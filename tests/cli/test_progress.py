@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from syncline.cli.progress import Progress, bar, sentence, showing, span
+from syncline.cli.progress import Progress, bar, sentence, showing
 from syncline.events import (
     BatchWritten,
     Event,
@@ -21,6 +21,7 @@ from syncline.events import (
     StreamStarted,
     Waiting,
 )
+from syncline.model.units import span
 from tests.support.clock import SimulatedClock
 
 SCOPE = Scope(run_id="r1", integration="shop", stream="orders")

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from syncline.engine import Account, Conduct, Report, StreamReport
+from syncline.model.units import span
 from syncline.operate.pages.charts import Bar, columns, meter, runs_strip
 from syncline.operate.pages.html import Html, escape, tag
 from syncline.operate.pages.report import report_page
-from syncline.operate.pages.words import count, span
+from syncline.operate.pages.words import count
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(2)>\"' onload=x \x1b[2J \u202e\u0007"

@@ -11,9 +11,9 @@ from typing import Any
 
 from syncline.cli.door import block, redacted_error, redacted_text
 from syncline.cli.paint import Paint, aligned, printable
-from syncline.cli.progress import span
 from syncline.engine import Conduct, Report
 from syncline.errors import SynclineError
+from syncline.model.units import span
 from syncline.spec import Integration
 
 MARKS = {"done": "✓", "partial": "◐", "deferred": "◷", "interrupted": "■"}

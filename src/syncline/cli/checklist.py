@@ -16,10 +16,10 @@ import msgspec
 from syncline.cli.door import as_json, redacted_text
 from syncline.cli.logs import log_listener
 from syncline.cli.paint import Paint, is_terminal, paint, printable
-from syncline.cli.progress import span
 from syncline.cli.verbs.alerts import tried
 from syncline.errors import UsageError
 from syncline.model.names import did_you_mean
+from syncline.model.units import span
 from syncline.rehearsal.checklist import LINES, LIVE, Checked, Line, check, look
 from syncline.rehearsal.report import page
 from syncline.spec import load

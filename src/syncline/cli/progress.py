@@ -14,6 +14,7 @@ from syncline import events
 from syncline.cli.door import as_json, redacted_text
 from syncline.cli.paint import is_terminal, printable
 from syncline.model import Clock
+from syncline.model.units import span
 
 EVERY = 10.0
 """Seconds from one line to the next where there is no terminal."""
@@ -214,12 +215,3 @@ def sentence(progress: Progress, room: int | None = None) -> str:
     while room is not None and len(parts) > 1 and len(" · ".join(parts)) > room:
         parts.pop()
     return " · ".join(parts)
-
-
-def span(seconds: float) -> str:
-    """A duration as people say it: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 days`."""
-    if seconds < 90:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"

@@ -57,6 +57,15 @@ def format_duration(seconds: float) -> str:
     return f"{text}s" if float(text) == seconds else f"{seconds!r}s"
 
 
+def span(seconds: float) -> str:
+    """A duration as people say it: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 days`."""
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
+
+
 def read_rate(value: Any) -> Rate:
     if isinstance(value, Rate):
         return value

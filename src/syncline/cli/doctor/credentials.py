@@ -12,11 +12,11 @@ from pathlib import Path
 from syncline.auth import Certificate
 from syncline.cli.doctor.finding import Finding, broken, ok, skipped, warned
 from syncline.cli.doctor.network import ending
-from syncline.cli.progress import span
 from syncline.engine import resolved
 from syncline.engine.tokens import TokenStatus
 from syncline.errors import SynclineError
 from syncline.model import Reference
+from syncline.model.units import span
 from syncline.secrets import references
 from syncline.spec import Integration
 

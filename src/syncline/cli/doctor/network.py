@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from syncline.cli.doctor.finding import Finding, broken, ok, skipped, warned
-from syncline.cli.progress import span
 from syncline.errors import SynclineError
 from syncline.http.origins import is_loopback
 from syncline.http.transport import open_transport
 from syncline.http.trust import INSECURE, Tls, Trust
 from syncline.model import Clock, Request, reveal
+from syncline.model.units import span
 from syncline.sources import HttpSource
 
 PATIENCE = 5.0

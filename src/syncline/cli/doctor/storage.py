@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from syncline.cli.doctor.finding import Finding, broken, ok, skipped, warned
-from syncline.cli.progress import span
 from syncline.errors import LeaseError, SynclineError
 from syncline.model import Reference, reveal
+from syncline.model.units import span
 from syncline.spec import Integration
 from syncline.state import StateStore, StreamState
 

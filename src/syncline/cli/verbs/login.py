@@ -17,12 +17,12 @@ from syncline.auth import OAuth2
 from syncline.cli.door import as_json
 from syncline.cli.login.flow import LogIn
 from syncline.cli.paint import Paint, paint, printable
-from syncline.cli.progress import span
 from syncline.engine import resolved
 from syncline.engine.tokens import End, TokenStatus, connection_of, opened_store, token_status
 from syncline.errors import UsageError
 from syncline.http.tokens import find_keys, make_key, token_auth
 from syncline.model import Clock, SystemClock
+from syncline.model.units import span
 from syncline.secrets import redactor
 from syncline.spec import Integration, load
 

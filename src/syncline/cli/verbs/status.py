@@ -14,9 +14,9 @@ from syncline.cli.account import own_name
 from syncline.cli.door import as_json
 from syncline.cli.files import find_files
 from syncline.cli.paint import Paint, aligned, paint, printable
-from syncline.cli.progress import span
 from syncline.engine import opened_file_state
 from syncline.errors import LeaseError
+from syncline.model.units import span
 from syncline.spec import Integration, Stream
 from syncline.state import RunRecord, StateStore, StreamState
 

@@ -10,8 +10,8 @@ from statistics import median
 import msgspec
 
 from syncline.engine import Report
+from syncline.model.units import span
 from syncline.operate.monitor import Live
-from syncline.operate.pages.words import span
 from syncline.operate.served import Served
 
 QUOTA_LOW = 0.1

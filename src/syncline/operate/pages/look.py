@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from syncline.engine import Account, Report
+from syncline.model.units import span
 from syncline.operate.alerts.troubles import Trouble
 from syncline.operate.monitor import Live
 from syncline.operate.pages.charts import Bar, meter, runs_strip
 from syncline.operate.pages.html import Html, tag
-from syncline.operate.pages.words import TONES, ago, badge, count, span, when
+from syncline.operate.pages.words import TONES, ago, badge, count, when
 from syncline.operate.served import Served
 
 STRIP = 30

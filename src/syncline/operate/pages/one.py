@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 
 from syncline.engine import Report
+from syncline.model.units import span
 from syncline.operate.pages.board import attention
 from syncline.operate.pages.charts import Bar, columns, key
 from syncline.operate.pages.frame import page
 from syncline.operate.pages.html import Html, join, tag
 from syncline.operate.pages.look import Look, age_meter, bar_of, conduct, doing
-from syncline.operate.pages.words import ago, badge, count, span, when
+from syncline.operate.pages.words import ago, badge, count, when
 from syncline.state import DeadLetter, StreamState
 
 RUNS = 50

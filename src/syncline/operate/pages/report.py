@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from syncline.engine import Account, Report, StreamReport
+from syncline.model.units import span
 from syncline.operate.pages.frame import page
 from syncline.operate.pages.html import Html, join, tag
-from syncline.operate.pages.words import badge, count, error_block, size, span, when
+from syncline.operate.pages.words import badge, count, error_block, size, when
 
 COUNTS = ("read", "written", "unchanged", "rejected", "filtered", "in_doubt")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from syncline.model.units import span
 from syncline.operate.pages.html import Html, tag
 
 MARKS = {
@@ -38,15 +39,6 @@ def size(number: int) -> str:
         if number >= least:
             return f"{number / least:.1f} {unit}"
     return f"{number} B"
-
-
-def span(seconds: float) -> str:
-    """A duration: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 days`."""
-    if seconds < 90:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
 
 
 def ago(moment: datetime, now: datetime) -> str:
