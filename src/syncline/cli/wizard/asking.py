@@ -25,6 +25,7 @@ from syncline.model.text import REFERENCE
 FLAGS = "--source or --from, --destination, --entities, --direction, --auth, --volume"
 WIDTH = 78
 MOST_SHOWN = 16
+DOCUMENTS = (".json", ".yaml", ".yml", ".graphql", ".graphqls", ".gql", ".har")
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -34,7 +35,12 @@ class Question(msgspec.Struct, frozen=True):
     hint: str
 
 
-SOURCE = Question(1, "source", "Which API is the source?", "a name, an address, or an OpenAPI document (file or URL)")
+SOURCE = Question(
+    1,
+    "source",
+    "Which API is the source?",
+    "a name, an address, a document (OpenAPI, GraphQL, Postman, HAR), a curl command",
+)
 NOTHING = "nothing"
 DOCUMENT = Question(
     1, "document", "What can it be learned from?", "a document (file or URL), or an address of the API to ask"
@@ -227,9 +233,9 @@ def _check_destination(answer: str) -> None:
 
 
 def _is_document(answer: str) -> bool:
-    """Whether it looks like a document's place, and not like a name or an API's own address."""
-    described = answer.partition("?")[0].endswith((".json", ".yaml", ".yml"))
-    return described or ("/" in answer and "://" not in answer)
+    """Whether it looks like a document's place or a curl command, and not like a name or an API's own address."""
+    described = answer.partition("?")[0].endswith(DOCUMENTS)
+    return described or answer.startswith("curl ") or ("/" in answer and "://" not in answer)
 
 
 def _found(api: Api) -> list[str]:

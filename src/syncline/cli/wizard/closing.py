@@ -39,8 +39,10 @@ def closing(draft: Draft, folder: Path, steps: Sequence[tuple[str, str]], brush:
         names = f"Not taken: {', '.join(draft.left_out[:30])}"
         lines += ["", *(f"  {brush.dim(printable(line))}" for line in textwrap.wrap(names, WIDTH - 4))]
     lines += ["", f"  {brush.bold('Next')}"]
+    width = max(len(command) for command, _ in steps) + 2
     for number, (command, why) in enumerate(steps, 1):
-        lines.append(f"  {brush.name(str(number))} {command:<46} {brush.dim(why)}".rstrip())
+        fits = 4 + width + len(why) <= WIDTH + 2
+        lines.append(f"  {brush.name(str(number))} {command:<{width}}{brush.dim(why) if fits else ''}".rstrip())
     return lines
 
 
