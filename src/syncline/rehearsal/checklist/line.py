@@ -38,7 +38,7 @@ LIVE: dict[str, str] = {
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line: whether it holds, the numbers that show it, and the command that shows it again.
 
-    `fix` says what to do where it failed. `seconds` of real time were spent on it.
+    `fix` says what to do where it failed.
     """
 
     name: str
