@@ -12,7 +12,7 @@ import pytest
 
 from syncline.rehearsal.checklist import Checked, Line
 from syncline.rehearsal.checklist.kills import Killed, Kills
-from syncline.rehearsal.evidence import ActReport, Pass
+from syncline.rehearsal.evidence import ActReport, Pass, Rehearsal
 from syncline.rehearsal.report import page
 from syncline.rehearsal.report.charts import nice
 from syncline.rehearsal.report.markup import h
@@ -119,3 +119,11 @@ def test_attributes_are_escaped_too() -> None:
 @pytest.mark.parametrize(("value", "round_one"), [(0.0, 0), (0.3, 0.5), (1, 1), (23, 25), (99, 100), (1950, 2000)])
 def test_axes_end_at_round_numbers(value: float, round_one: float) -> None:
     assert nice(value) == pytest.approx(round_one, abs=1e-6)
+
+
+def test_a_rehearsal_that_nobody_judged_is_a_page_too() -> None:
+    acts = [*checked().acts, ActReport(name="kill: nowhere", seed=1)]
+    rehearsal = Rehearsal(integration="orders", seed=1, started_at=datetime(2026, 11, 26, tzinfo=UTC), acts=acts)
+    text = Reading(page(rehearsal)).text
+    assert "1 of 3 acts do not hold" in text
+    assert "Checklist" not in text

@@ -151,6 +151,7 @@ def _rehearse(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", default="rehearsal.json", metavar="FILE", help="where the evidence goes (default: rehearsal.json)"
     )
+    parser.add_argument("--html", metavar="FILE", help="write a page for a browser as well")
     parser.add_argument("--quiet", action="store_true", help="show nothing until the end")
     parser.add_argument(
         "--serve",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from syncline.cli.door import as_json
+from syncline.cli.door import as_json, redacted_text
 from syncline.cli.paint import Paint, is_terminal, paint, printable
 from syncline.errors import UsageError
 from syncline.rehearsal.acting import Act
@@ -38,7 +38,11 @@ def main(arguments: argparse.Namespace) -> int:
             watch=watch,
         )
     )
-    _store(rehearsal, Path(arguments.output))
+    _store(as_json(rehearsal.to_data()), Path(arguments.output))
+    if arguments.html is not None:
+        from syncline.rehearsal.report import page  # late: needed where it is asked for
+
+        _store(redacted_text(page(rehearsal)), Path(arguments.html))
     if arguments.json:
         sys.stdout.write(as_json(rehearsal.to_data()))
     else:
@@ -83,13 +87,11 @@ async def _serve(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _store(rehearsal: Rehearsal, path: Path) -> None:
+def _store(text: str, path: Path) -> None:
     try:
-        path.write_text(as_json(rehearsal.to_data()), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}", hint="name another file with --output"
-        ) from None
+        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="name another file") from None
 
 
 def _watching(brush: Paint, *, live: bool) -> Watch:

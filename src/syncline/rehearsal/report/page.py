@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
+from syncline import __version__
 from syncline.rehearsal.checklist import Checked, Line
 from syncline.rehearsal.checklist.kills import Kills
-from syncline.rehearsal.evidence import ActReport
+from syncline.rehearsal.evidence import ActReport, Rehearsal
 from syncline.rehearsal.report.charts import requests_against, strip, throughput
 from syncline.rehearsal.report.markup import Markup, h
 
@@ -19,8 +21,8 @@ MOST_STRUCK = 8
 """Faults of an act that are told one by one."""
 
 
-def page(checked: Checked) -> str:
-    """The check as an HTML document; its policy lets in its own style and nothing else."""
+def page(rehearsal: Rehearsal) -> str:
+    """A rehearsal, judged or not, as an HTML document; its policy lets in its own style and nothing else."""
     style = STYLE.read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -30,62 +32,67 @@ def page(checked: Checked) -> str:
         h("meta", http_equiv="Content-Security-Policy", content=policy),
         h("meta", name="viewport", content="width=device-width, initial-scale=1"),
         h("meta", name="color-scheme", content="light dark"),
-        h("title", f"{checked.integration}: {_verdict(checked)}"),
+        h("title", f"{rehearsal.integration}: {_verdict(rehearsal)}"),
         Markup(f"<style>{style}</style>"),
     )
+    checked = rehearsal if isinstance(rehearsal, Checked) else None
     parts = (
-        _heading(checked),
-        _tiles(checked),
-        _lines(checked),
-        _charts(checked),
-        _faults(checked),
-        _kills(checked.kills) if checked.kills is not None else None,
-        _footer(checked),
+        _heading(rehearsal),
+        _tiles(rehearsal),
+        _lines(checked.lines) if checked else None,
+        _charts(rehearsal.acts),
+        _faults(rehearsal.acts),
+        _kills(checked.kills) if checked and checked.kills is not None else None,
+        _footer(rehearsal),
     )
     return "<!doctype html>\n" + h("html", head, h("body", h("main", parts)), lang="en") + "\n"
 
 
-def _verdict(checked: Checked) -> str:
-    missing = sum(not line.holds for line in checked.lines)
+def _verdict(rehearsal: Rehearsal) -> str:
+    if not isinstance(rehearsal, Checked):
+        failed = sum(not act.holds for act in rehearsal.acts)
+        return "every act holds" if not failed else f"{failed} of {len(rehearsal.acts)} acts do not hold"
+    missing = sum(not line.holds for line in rehearsal.lines)
     if not missing:
         return "ready for production"
-    return f"not ready: {missing} of {len(checked.lines)} lines {'does' if missing == 1 else 'do'} not hold"
+    return f"not ready: {missing} of {len(rehearsal.lines)} lines {'does' if missing == 1 else 'do'} not hold"
 
 
-def _heading(checked: Checked) -> Markup:
-    look = "good" if checked.holds else "bad"
-    streams = ", ".join(checked.streams)
-    when = f"{checked.started_at:%Y-%m-%d %H:%M} UTC"
+def _heading(rehearsal: Rehearsal) -> Markup:
+    look = "good" if rehearsal.holds else "bad"
+    what = f"Production checklist ({', '.join(rehearsal.streams)})" if isinstance(rehearsal, Checked) else "Rehearsal"
+    when = f"{rehearsal.started_at:%Y-%m-%d %H:%M} UTC"
     return h(
         "header",
-        h("div", _verdict(checked), class_=f"verdict {look}"),
-        h("h1", checked.integration),
-        h("p", f"Production checklist of {checked.file} ({streams}), {when}, seed {checked.seed}", class_="muted"),
+        h("div", _verdict(rehearsal), class_=f"verdict {look}"),
+        h("h1", rehearsal.integration),
+        h("p", f"{what} of {rehearsal.file}, {when}, seed {rehearsal.seed}", class_="muted"),
     )
 
 
-def _tiles(checked: Checked) -> Markup:
-    acts = checked.acts
-    struck = sum(len(act.struck) for act in acts)
+def _tiles(rehearsal: Rehearsal) -> Markup:
+    acts = rehearsal.acts
     lost = sum(verdict.lost for act in acts for one in act.passes for verdict in one.verdicts.values())
     tiles = [
-        (f"{sum(line.holds for line in checked.lines)} of {len(checked.lines)}", "lines hold"),
         (f"{sum(len(act.passes) for act in acts):,}", "runs"),
         (f"{sum(act.requests for act in acts):,}", "requests"),
-        (f"{struck:,}", "faults struck"),
-        (f"{len(checked.kills.killed) if checked.kills else 0:,}", "kills"),
+        (f"{sum(len(act.struck) for act in acts):,}", "faults struck"),
         (f"{lost:,}", "records lost"),
     ]
+    if isinstance(rehearsal, Checked):
+        lines = rehearsal.lines
+        tiles.insert(0, (f"{sum(line.holds for line in lines)} of {len(lines)}", "lines hold"))
+        tiles.insert(4, (f"{len(rehearsal.kills.killed) if rehearsal.kills else 0:,}", "kills"))
     return h("div", [h("div", h("b", number), h("span", what, class_="muted"), class_="tile") for number, what in tiles],
              class_="tiles")  # fmt: skip
 
 
-def _lines(checked: Checked) -> Markup:
+def _lines(lines: Sequence[Line]) -> Markup:
     return h(
         "section",
         h("h2", "Checklist"),
         h("p", "Each line with what was seen, and the command that shows it again.", class_="muted"),
-        h("div", [_line(line) for line in checked.lines], class_="card"),
+        h("div", [_line(line) for line in lines], class_="card"),
     )
 
 
@@ -105,15 +112,15 @@ def _evidence(said: str) -> Markup | str:
     return h("code", said) if said.startswith("{") else said
 
 
-def _charts(checked: Checked) -> Markup | None:
-    busiest = sorted(checked.acts, key=lambda act: act.passes[0].ended - act.passes[0].began, reverse=True)
-    calm = [act for act in checked.acts if not act.faults]
-    largest = max(calm, key=lambda act: sum(one.records for one in act.seen), default=None)
+def _charts(played: Sequence[ActReport]) -> Markup | None:
+    acts = [act for act in played if act.passes]
+    largest = max(acts, key=lambda act: sum(one.records for one in act.seen), default=None)
     figures = [throughput(largest) if largest else None]
-    for place in range(max((len(act.limits) for act in busiest), default=0)):
-        of_limit = [act for act in calm if len(act.limits) > place]
-        if of_limit:
-            figures.append(requests_against(max(of_limit, key=lambda act: act.limits[place]["highest"]), place))
+    for place in range(max((len(act.limits) for act in acts), default=0)):
+        limited = [act for act in acts if len(act.limits) > place]
+        figures.append(
+            requests_against(max(limited, key=lambda act: (act.limits[place]["highest"], act.requests)), place)
+        )
     drawn = [figure for figure in figures if figure is not None]
     if not drawn:
         return None
@@ -121,8 +128,8 @@ def _charts(checked: Checked) -> Markup | None:
              h("div", drawn, class_="charts"))  # fmt: skip
 
 
-def _faults(checked: Checked) -> Markup | None:
-    acts = [act for act in checked.acts if act.struck]
+def _faults(played: Sequence[ActReport]) -> Markup | None:
+    acts = [act for act in played if act.struck or act.problems]
     if not acts:
         return None
     keys = (("struck", "struck by a fault"), ("again", "asked again"), ("plain", "any other request"))
@@ -144,7 +151,7 @@ def _faults(checked: Checked) -> Markup | None:
 
 
 def _act(act: ActReport) -> Markup:
-    until = act.passes[0].ended
+    until = act.passes[0].ended if act.passes else 0.0
     seen = [one for one in act.seen if one.at <= until]
     length = max((one.at for one in seen), default=0.0)
     struck = [
@@ -158,12 +165,13 @@ def _act(act: ActReport) -> Markup:
     more = len(act.struck) - MOST_STRUCK
     if more > 0:
         struck.append(h("li", h("time"), h("span", f"and {more} more", class_="became")))
-    runs = "1 run" if len(act.passes) == 1 else f"{len(act.passes)} runs"
+    runs = "1 run" if len(act.passes) == 1 else f"{len(act.passes) or 2} runs"
     return h(
         "article",
         h("header", h("b", act.name), h("span", f"{runs}, {act.requests:,} requests", class_="muted")),
-        strip(act, seen, length),
-        h("div", h("span", "0 s"), h("span", f"{length:.1f} s"), class_="scale"),
+        [strip(act, seen, length), h("div", h("span", "0 s"), h("span", f"{length:.1f} s"), class_="scale")]
+        if seen
+        else None,
         h("ul", struck, class_="struck-list"),
         [h("p", problem, class_="problem") for problem in act.problems[:3]],
         class_="card act",
@@ -187,14 +195,14 @@ def _kills(kills: Kills) -> Markup:
     )
 
 
-def _footer(checked: Checked) -> Markup:
+def _footer(rehearsal: Rehearsal) -> Markup:
     lines = [
-        f"Nothing was asked over the network and no production data was touched: the API was simulated from the file, at the same "
-        f"seed in the same way. Made by Syncline {checked.syncline} in {checked.seconds:.1f} s.",
-        *checked.instead,
+        "Nothing was asked over the network and no production data was touched: the API was simulated from the file, at the same "
+        f"seed in the same way. Made by Syncline {__version__} in {rehearsal.seconds:.1f} s.",
+        *rehearsal.instead,
         *(
             f"{name}: no value was found that the transforms of {', '.join(targets)} take"
-            for name, targets in checked.guessed.items()
+            for name, targets in rehearsal.guessed.items()
         ),
     ]
     return h("footer", [h("p", line) for line in lines])
