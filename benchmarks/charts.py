@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, LEFT, ROOM = 720, 128, 76
+WIDTH, LEFT, ROOM = 720, 144, 76
 ROW, HEAD, TOP, BAR = 26, 30, 62, 16
 STYLE = """
 text { font: 13px ui-sans-serif, system-ui, sans-serif; fill: #3b4249 }
@@ -14,7 +14,8 @@ text { font: 13px ui-sans-serif, system-ui, sans-serif; fill: #3b4249 }
 .group { font-weight: 650; fill: #16191d } .value { font-variant-numeric: tabular-nums; fill: #6a737d }
 .strong { font-weight: 650; fill: #0b7a75 }
 .ours { fill: #0b7a75 } .limit { fill: #aab2ba } .peer { fill: #e0b44c } .before { fill: #bcdcd9 }
-.line { stroke: #d8dde2 } .aim { stroke: #c2453c; stroke-dasharray: 3 3 } .spread { stroke: #16191d; stroke-opacity: .45 }
+.line { stroke: #d8dde2 } .aim { stroke: #c2453c; stroke-dasharray: 3 3 }
+.spread { stroke: #16191d; stroke-opacity: .4; stroke-width: 1.5; fill: none }
 .page { fill: #ffffff }
 @media (prefers-color-scheme: dark) {
 text { fill: #c3cad1 } .title, .group { fill: #f0f3f6 } .sub, .value { fill: #8b949e } .strong { fill: #4cc9c0 }
@@ -47,7 +48,7 @@ def chart(title: str, subtitle: str, groups: Groups) -> str:
     drawn, y = [], TOP
     for name, bars in groups:
         if name:
-            drawn.append(f'<text class="group" x="{LEFT}" y="{y + 19}">{escape(name)}</text>')
+            drawn.append(f'<text class="group" x="{LEFT + 6}" y="{y + 19}">{escape(name)}</text>')
             y += HEAD
         for bar in bars:
             drawn.append(_row(bar, y, scale))
@@ -74,8 +75,9 @@ def _row(bar: Bar, y: int, scale: float) -> str:
         f'<path class="{bar.kind}" d="{_rounded(LEFT, top, length)}"/>',
     ]
     if bar.least is not None and bar.most is not None and bar.most > bar.least:
-        at = LEFT + bar.least * scale, LEFT + bar.most * scale
-        parts.append(f'<line class="spread" x1="{at[0]:.1f}" x2="{at[1]:.1f}" y1="{middle}" y2="{middle}"/>')
+        left, right = LEFT + bar.least * scale, LEFT + bar.most * scale
+        caps = f"M{left:.1f} {middle - 3}v6M{right:.1f} {middle - 3}v6M{left:.1f} {middle}H{right:.1f}"
+        parts.append(f'<path class="spread" d="{caps}"/>')
     if bar.aim is not None:
         at_aim = LEFT + bar.aim * scale
         parts.append(f'<line class="aim" x1="{at_aim:.1f}" x2="{at_aim:.1f}" y1="{y + 1}" y2="{y + ROW - 1}"/>')

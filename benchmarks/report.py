@@ -105,7 +105,7 @@ def bars(results: Results, measure: Measure) -> Groups:
         for program in programs_of(rounds):
             values = list(map(measure, of(rounds, program)))
             kind = {LIMIT: "limit", OURS: "ours"}.get(program.name, "peer")
-            name = "by hand" if program.name == LIMIT else program.name
+            name = {LIMIT: "by hand", OURS: "Syncline"}.get(program.name, program.name)
             found.append(Bar(name, median(values), f"{median(values):,.0f}", kind, min(values), max(values)))
         if found:
             groups.append((f"into {title}", found))
@@ -267,7 +267,8 @@ def write(docs: Path, results: Results) -> None:
             (images / f"{name}.svg").write_text(chart(title, subtitle, groups))
     tables = [f"### Into {title}\n\n{as_markdown([HEAD, *rows(rounds)])}" for title, rounds in measured.items()]
     counts = {len(of(rounds, program)) for rounds in measured.values() for program in programs_of(rounds)}
-    order = list(dict.fromkeys((one.name, one.what) for one in PROGRAMS))
+    met = {program for rounds in measured.values() for program in programs_of(rounds)}
+    order = list(dict.fromkeys((one.name, one.what) for one in PROGRAMS if one in met))
     page = PAGE.format(
         tables="\n\n".join(tables),
         rounds=f"{min(counts)} to {max(counts)}",
@@ -285,5 +286,5 @@ def write(docs: Path, results: Results) -> None:
 def conditions(results: Results) -> str:
     days = sorted({part["day"] for part in results.parts.values()})
     load = max(part["load"] for part in results.parts.values())
-    busy = "; others were at work on the machine, which the ratios within a round bear better than the figures do"
+    busy = ", so others were at work; the ratios within a round bear that better than the figures do"
     return f"on {' and '.join(days)}, at a load of up to {load:.1f} before a part began{busy if load > BUSY else ''}"
