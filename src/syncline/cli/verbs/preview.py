@@ -66,16 +66,19 @@ async def _watch(arguments: argparse.Namespace) -> None:
 
 
 async def _changes(file: Path) -> AsyncIterator[None]:
-    """Now, and whenever the file is another than before. An editor may replace it, so that it is gone for a moment."""
-    before: tuple[int, int] | None = None
+    """Now, and whenever the file is another than before and at rest: editors write in pieces, or put another in its place."""
+    shown: tuple[int, int] | None = None
+    looked: tuple[int, int] | None = None
     while True:
         try:
-            now = (file.stat().st_mtime_ns, file.stat().st_size)
+            there = file.stat()
+            now = (there.st_mtime_ns, there.st_size)
         except FileNotFoundError:
-            now = before if before is not None else (0, 0)
-        if now != before:
-            before = now
+            now = shown or (0, 0)
+        if now != shown and (now == looked or shown is None):
+            shown = now
             yield
+        looked = now
         await asyncio.sleep(LOOK_EVERY)
 
 
