@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-import results  # noqa: E402
+import shares  # noqa: E402
 from counting import KINDS  # noqa: E402
 from report import machine  # noqa: E402
 from run import python_for  # noqa: E402
@@ -45,7 +46,7 @@ def server(kind: str, rate: int) -> Iterator[str]:
             process.terminate()
 
 
-def measure(program: str, kind: str, rate: int, processes: int, *, seconds: int, redis: str | None) -> results.Result:
+def measure(program: str, kind: str, rate: int, processes: int, *, seconds: int, redis: str | None) -> shares.Result:
     """One program against one server. What the server saw counts; a program that takes too long is stopped."""
     python = python_for(None if program.startswith("syncline") else "limits")
     with server(kind, rate) as url, tempfile.TemporaryDirectory() as folder:
@@ -84,8 +85,9 @@ def measure(program: str, kind: str, rate: int, processes: int, *, seconds: int,
         with urllib.request.urlopen(f"{url}/report") as response:
             seen = json.load(response)
     today = datetime.now(UTC).date().isoformat()
-    used = results.share(seen["accepted"], rate)
-    return results.Result(program, kind, rate, processes, used, seen["refused"], today, machine())
+    used = shares.share(seen["accepted"], rate)
+    load = round(os.getloadavg()[0], 1)
+    return shares.Result(program, kind, rate, processes, used, seen["refused"], today, machine(), load)
 
 
 def main() -> int:
@@ -109,10 +111,11 @@ def main() -> int:
                         continue
                     result = measure(program, kind, rate, processes, seconds=seconds, redis=args.redis)
                     found.append(result)
-                    print(results.line(result), flush=True)
+                    print(shares.line(result), flush=True)
+        if not args.quick:
+            shares.keep(found)
     if not args.quick:
-        results.keep(found)
-        results.write(HERE.parent.parent / "docs")
+        shares.write(HERE.parent.parent / "docs")
     return 0
 
 

@@ -31,6 +31,7 @@ class Result:
     refused: int
     on: str
     machine: str
+    load: float | None = None  # the machine's load average at the end
 
     @property
     def name(self) -> str:
@@ -89,6 +90,7 @@ def line(result: Result) -> str:
     return (
         f"{result.rate:>4}/s  {result.processes} process{'es' if result.processes > 1 else '  '}  {result.kind:<15}"
         f"{result.name:<17}{result.share:7.1%} used {result.refused:>6} refused"
+        f"  load {result.load}"
     )
 
 
@@ -208,7 +210,7 @@ again.
 - {versions}
 
 Repeat it with `.venv/bin/python benchmarks/limits/compare.py`. This page and its charts are written by
-`benchmarks/limits/results.py` from `measured.json`.
+`benchmarks/limits/shares.py` from `measured.json`.
 """
 
 
