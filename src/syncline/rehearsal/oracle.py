@@ -143,7 +143,7 @@ class _Judging:
                 self._records[oracle.key_of(meant)] = number, version, meant
                 self.verdict.expected += 1
             elif rejected:
-                self._refused(number)
+                self._refused(number, version)
         for key in self._rows.keys() & self._records.keys():
             self._compare(key, *self._records.pop(key), self._rows.pop(key))
 
@@ -152,10 +152,10 @@ class _Judging:
         deletes = self._oracle.stream.deletes
         return deletes.column if deletes is not None else ""
 
-    def _refused(self, number: int) -> None:
+    def _refused(self, number: int, version: Version) -> None:
         if self._letters[number]:
             self.verdict.rejected += 1
-        elif self._is_owed(number):
+        elif self._moment.complete and version.at <= self._moment.began:
             self.verdict.blame("lost", f"the dead letter of record {number + 1}")
 
     def _compare(self, key: Key, number: int, version: Version, meant: Meant, rows: list[Row]) -> None:
