@@ -17,6 +17,7 @@ from tests.rehearsal.acts import PLAIN, RENEWED, WRITTEN
 
 FILES = {"plain": PLAIN, "renewed": RENEWED, "written": WRITTEN}
 TOGETHER = 50
+SAID = 1_000
 
 
 def failures(file: str, seeds: range) -> list[str]:
@@ -44,10 +45,12 @@ def main() -> int:
     began, wrong = time.monotonic(), 0
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         batches = list(_batches(words.first, words.count))
-        for found in pool.map(failures, *zip(*batches, strict=True)):
+        for number, found in enumerate(pool.map(failures, *zip(*batches, strict=True)), 1):
             wrong += len(found)
             for line in found:
-                print(line)
+                print(line, flush=True)
+            if number * TOGETHER % SAID == 0:
+                print(f"{number * TOGETHER:,} seeds, {time.monotonic() - began:.0f} s", flush=True)
     print(f"{words.count:,} seeds in {time.monotonic() - began:.0f} s: {wrong} problems")
     return 1 if wrong else 0
 

@@ -259,7 +259,7 @@ class SamePage(Fault, frozen=True, kw_only=True, tag="same-page"):
     def bend(self, scene: Scene, part: Part) -> None:
         if part.place == 0:
             return  # there is none before the first
-        part.indices, _ = part.listing.take(max(0, part.place - part.size), part.size)
+        part.indices, _ = part.listing.take(part.listing.back(part.place, part.size), part.size)
         part.following, part.turn = part.place, part.turn + 1
 
 

@@ -87,6 +87,13 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
             place += 1
         return place
 
+    def back(self, place: int, count: int) -> int:
+        """The place of the first of the `count` records before a place."""
+        while place and count:
+            place -= 1
+            count -= place not in self.gone
+        return place
+
     def take(self, place: int, most: int) -> tuple[list[int], int]:
         """The records from a place on, and the place behind the last of them."""
         found: list[int] = []
@@ -134,8 +141,8 @@ class World:
         self.seed, self.sizes = seed, sizes
         self.began = round(now.timestamp() * 1000)
         self.collections: dict[tuple[str, int], Collection] = {}
-        self._spoilt: dict[tuple[str, int], tuple[int, Spoil]] = {}
-        """What is done to a record, from which of its versions on."""
+        self._spoilt: dict[tuple[str, int], list[tuple[int, Spoil]]] = {}
+        """What was done to a record, each from which of its versions on."""
         self._salts = {name: mixed(seed * GOLDEN + place & MASK) for place, name in enumerate(self.streams)}
         self._blueprints = {} if blueprints is None else blueprints
         self._oldest = self.began - HISTORY - DAY
@@ -160,8 +167,10 @@ class World:
             record = _put(record, blueprint.cursor.path, blueprint.cursor.spell(version.at))
         if version.gone:
             record = self._buried(self.streams[name], record, version)
-        first, spoil = self._spoilt.get((name, number), (0, None))
-        return record if spoil is None or version.number < first else spoil(record)
+        for first, spoil in self._spoilt.get((name, number), ()):
+            if version.number >= first:
+                record = spoil(record)
+        return record
 
     def history(self, name: str, number: int) -> list[Version]:
         line, index = divmod(number, self.stride(name))
@@ -306,7 +315,7 @@ class World:
     def spoil(self, name: str, number: int, at: int, how: Spoil) -> None:
         """Somebody saves the record as it should not be; it stays so."""
         self._write(name, number, at)
-        self._spoilt[name, number] = (self.history(name, number)[-1].number, how)
+        self._spoilt.setdefault((name, number), []).append((self.history(name, number)[-1].number, how))
 
     def has_spoilt(self, name: str) -> bool:
         return any(stream == name for stream, _ in self._spoilt)
