@@ -25,7 +25,7 @@ async def test_r15_an_open_circuit_of_a_destination_is_left_to_the_next_run(tmp_
             try:
                 await bench.write(KEYED, rows(1))
             except SynclineError as error:
-                return error.code
+                return str(error)
             return "done"
 
         contacts.before = lambda request: web.Response(status=503)
@@ -36,4 +36,4 @@ async def test_r15_an_open_circuit_of_a_destination_is_left_to_the_next_run(tmp_
         contacts.before = lambda request: None
         bench.clock.advance(3601)
         assert await run() == "done"
-        assert [effect.source for effect in contacts.effects] == [1]
+        assert [effect.source for effect in contacts.effects] == ["p1"]
