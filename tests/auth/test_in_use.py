@@ -141,14 +141,21 @@ async def test_a_nonce_that_is_used_up_is_replaced_within_the_attempt() -> None:
 
 
 @pytest.mark.parametrize("broken", [b"", b"<h1>back soon</h1>", b'{"access_token": "a'])
-async def test_r17_a_token_that_breaks_on_its_way_is_asked_for_again(broken: bytes) -> None:
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"kind": "oauth2", "client_id": "c", "client_secret": Secret("s"), "token_url": "https://login.example/token"},
+        {"kind": "session", "url": "https://login.example/token", "token": "access_token"},
+    ],
+    ids=["oauth2", "session"],
+)
+async def test_r17_a_token_that_breaks_on_its_way_is_asked_for_again(auth: dict[str, Any], broken: bytes) -> None:
     answers = [broken, b'{"access_token": "a1", "expires_in": 3600}']
 
     async def send(request: Request) -> Response:
         return say(request, 200, answers.pop(0)) if request.url.endswith("/token") else say(request, 200)
 
-    fields = {"token_url": "https://login.example/token", "client_id": "c", "client_secret": Secret("s")}
-    connected = connection({"kind": "oauth2", "grant": "client_credentials", **fields})
+    connected = connection(auth)
     async with connected.connect(clock=SimulatedClock(), transport=send) as client:
         assert (await client.send(client.request("GET", "/orders"))).status == 200
     assert answers == []

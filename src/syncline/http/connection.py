@@ -167,7 +167,7 @@ class Connection(Part):
     def _token_way(self, end: Send, clock: Clock, chance: Callable[[], float]) -> Send:
         rule = Retrying(retry=self.retry, budget=RetryBudget(self.retry), chance=chance)
         send = observed(end, lambda: self._secrets(None), clock)
-        if getattr(token_auth(self.auth), "kind", None) == "oauth2":
+        if _answers_with_documents(token_auth(self.auth)):
             send = legible(send, self.retry, clock)
         return retried(send, rule, clock)
 
@@ -195,6 +195,12 @@ class Connection(Part):
         token = keeper.current if keeper else None
         if token is not None:
             yield from secrets_in([token.access, token.refresh])
+
+
+def _answers_with_documents(auth: Any) -> bool:
+    """Whether a token stands in a document, so that an answer without one is broken."""
+    kind = getattr(auth, "kind", None)
+    return kind == "oauth2" or (kind == "session" and auth.token not in (None, "."))
 
 
 def _revealed(texts: dict[str, str | Reference | Secret]) -> dict[str, str | Secret]:
