@@ -72,7 +72,7 @@ def test_datasette(datasette: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_localstripe(localstripe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     file = project("stripe", localstripe, monkeypatch)
-    assert synced(file, STRIPE_API_TOKEN=STRIPE_KEY) == {"customers": 57, "charges": 87}
+    assert synced(file, STRIPE_TOKEN=STRIPE_KEY) == {"customers": 57, "charges": 87}
     database = Path(file).with_suffix(".db")
     customers = by_last_id(f"{localstripe}/v1/customers", STRIPE_KEY)
     assert_landed(database, "customers", customers, "id", fields("id", "object", "created", "email", "metadata"))
