@@ -328,10 +328,21 @@ async def test_apprise_knows_all_others(receiver: Receiver) -> None:
         ("pagerduty://canary", "pagerduty"),
         ("smtps://user:canary@mail.example/?to=a@b.example", "smtps://mail.example"),
         ("tgram://canary/1", "tgram"),
+        ("https://[canary", "an address that cannot be read"),
+        ("canary", "an address that cannot be read"),
     ],
 )
 def test_s9_an_address_is_shown_without_what_is_secret_in_it(address: str, said: str) -> None:
     assert shown(address) == said
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise's
+@pytest.mark.parametrize(
+    "address", ["https://[x", "", "smtp://127.0.0.1:9/", "smtp://127.0.0.1:9/?to=a@b.example", "pagerduty://"]
+)
+async def test_an_address_that_cannot_be_used_is_an_error_of_ours(address: str) -> None:
+    with pytest.raises(SynclineError):
+        await deliver(address, message(), SimulatedClock())
 
 
 class Watched:

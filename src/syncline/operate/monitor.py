@@ -27,8 +27,6 @@ class Live(msgspec.Struct):
     ends_at: datetime | None = None
     changes: list[str] = []
     """What the last run changed in the destination's schema."""
-    failed_attempts: int = 0
-    """Attempts without a good answer, in this run or the last."""
 
 
 class Monitor:
@@ -61,7 +59,6 @@ class Monitor:
             live.waiting, live.waiting_until = event.reason, event.until
         elif isinstance(event, events.RequestSent):
             live.waiting = live.waiting_until = None
-            live.failed_attempts += event.status == 0 or event.status >= 400
         elif isinstance(event, events.QuotaLeft):
             live.quota = event.ratio
         elif isinstance(event, events.CircuitChanged):

@@ -36,8 +36,8 @@ class NotDeliveredError(SynclineError):
 
 async def deliver(address: str, message: Message, clock: Clock) -> None:
     """Send one message. Raises SynclineError where nobody can have heard it; never anything else."""
-    scheme = urlsplit(address).scheme
     try:
+        scheme = urlsplit(address).scheme
         if scheme in ("smtp", "smtps"):
             await asyncio.to_thread(_mail, address, message)
         elif scheme.partition("+")[0] == "pagerduty":
@@ -56,7 +56,10 @@ async def deliver(address: str, message: Message, clock: Clock) -> None:
 
 def shown(address: str) -> str:
     """The way and the host: everything else of an address may be a secret."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "an address that cannot be read"
     if parts.scheme.partition("+")[0] == "pagerduty":
         return "pagerduty"
     if parts.scheme in (*WEB, "smtp", "smtps") or parts.scheme.startswith("slack+"):

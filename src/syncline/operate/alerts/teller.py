@@ -71,11 +71,6 @@ class Teller:
             if _written(book) != before:
                 self._keep()
 
-    def open_of(self, integration: str) -> list[Open]:
-        """The troubles that are not over."""
-        book = self._books.get(integration)
-        return [known for known in book.opened.values() if known.over_at is None] if book else []
-
     async def _tell(self, alert: Alert, message: Message, folder: Path) -> bool:
         with events.within(integration=message.integration):
             where, kind = "an address that has no value", message.trouble.kind
