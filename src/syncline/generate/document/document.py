@@ -23,7 +23,7 @@ def document(integration: Integration, file: str | None = None) -> str:
         "Data Mapping": sections.data_mapping(integration),
         "Pagination": sections.pagination(integration),
         "Sync State & Recovery": sections.sync_state(integration, file),
-        "Production Checklist": sections.checklist(integration),
+        "Production Checklist": sections.checklist(integration, file),
     }
     lines = [title, ""]
     if integration.description:

@@ -255,5 +255,11 @@ def _kept(integration: Integration) -> str:
     return f"The state is kept in {place}; a checkpoint is written after its rows, never before."
 
 
-def checklist(integration: Integration) -> list[str]:
-    return [f"- [{'x' if point.done else ' '}] {point.what}: {prose(point.why)}" for point in readiness(integration)]
+def checklist(integration: Integration, file: str) -> list[str]:
+    points = [f"- [{'x' if point.done else ' '}] {point.what}: {prose(point.why)}" for point in readiness(integration)]
+    return [
+        "As far as the file says it; what only a trial can show, each line with its evidence, is shown by "
+        f"{code(f'syncline check {file}')}.",
+        "",
+        *points,
+    ]
