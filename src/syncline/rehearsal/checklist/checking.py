@@ -16,7 +16,7 @@ import msgspec
 
 from syncline import __version__
 from syncline.engine import Report, Stage, arun
-from syncline.errors import LeaseError
+from syncline.errors import LeaseError, UsageError
 from syncline.events import Listener
 from syncline.http import Send
 from syncline.model import Request, Response
@@ -29,6 +29,7 @@ from syncline.rehearsal.checklist.programme import PRESSED, RIVALS, VOLUME, acts
 from syncline.rehearsal.checklist.traces import Logging, Trace
 from syncline.rehearsal.evidence import Rehearsal
 from syncline.rehearsal.staging import staged
+from syncline.sources import HttpSource
 from syncline.spec import Integration, load
 
 SEED = 1
@@ -77,9 +78,11 @@ async def check(
 
     `most` records are read for the volume at most. `logging` makes the listener that writes logs. `runner` makes runs, and
     `modules` are imported by the process that makes runs to be killed: both for runs with a protection switched off. Raises
-    SpecError.
+    SpecError, and UsageError for a source that cannot be rehearsed.
     """
     integration = load(file)
+    if not isinstance(integration.source, HttpSource):
+        raise UsageError("only sources behind HTTP can be rehearsed", hint="syncline check FILE --lint finds mistakes")
     names = [name for name in LINES if name in lines]
     checked = Checked(
         file=str(file),

@@ -25,8 +25,6 @@ class Findings(msgspec.Struct, kw_only=True):
     acts: dict[str, ActReport] = {}
     trace: Trace
     kills: Kills | None = None
-    volume: int | None = None
-    """Records that were asked for in the act of production's volume."""
 
     @property
     def source(self) -> HttpSource:
@@ -37,13 +35,9 @@ class Findings(msgspec.Struct, kw_only=True):
     def of(self, line: str) -> list[ActReport]:
         return [act for name, act in self.acts.items() if name.partition(":")[0] == line]
 
-    def problems(self, line: str, *but: str) -> list[str]:
-        """What is wrong in the acts of a line, those named `but` left out."""
-        found = []
-        for act in self.of(line):
-            if act.name not in but:
-                found += problems_of(act)
-        return found
+    def problems(self, line: str) -> list[str]:
+        """What is wrong in the acts of a line."""
+        return [problem for act in self.of(line) for problem in problems_of(act)]
 
 
 def problems_of(act: ActReport) -> list[str]:

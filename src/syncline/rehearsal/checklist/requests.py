@@ -133,7 +133,7 @@ def _burst(act: ActReport | None, retry: Retry) -> tuple[list[str], str]:
     first = act.passes[0]
     again = list(heard(first, "RetryScheduled"))
     waits = [event["seconds"] for event in again]
-    shown = ", ".join(f"{wait:.1f} s" for wait in waits)
+    shown = ", ".join(f"{wait:.1f} s" if wait >= 0.1 else f"{wait * 1000:.0f} ms" for wait in waits)
     bounds = sum(min(retry.cap, retry.base * 2.0 ** (event["attempt"] - 2)) for event in again)
     if sum(waits) < LEAST * bounds or first.ended - first.began < max(waits, default=0.0):
         return [f"{len(act.struck)} failures in a row were asked again after {shown}: that is no backoff"], ""

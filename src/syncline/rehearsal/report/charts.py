@@ -10,7 +10,8 @@ from syncline.rehearsal.report.markup import Markup, h
 from syncline.rehearsal.simulator.seen import Seen
 
 WIDE, HIGH = 600, 150
-BINS = 60
+BINS, EACH = 60, 5
+"""Intervals of a rate at most, and requests that each of them should have."""
 STEPS = 400
 """Points of a line; more than a screen shows."""
 NICE = (1, 2, 2.5, 5, 10)
@@ -23,7 +24,7 @@ def throughput(act: ActReport) -> Markup | None:
     length = max((one.at for one in seen), default=0.0)
     if len(seen) < 3 or length <= 0:
         return None
-    bins = min(BINS, max(2, len(seen) // 2))
+    bins = min(BINS, max(2, len(seen) // EACH))
     counts = [0.0] * bins
     for one in seen:
         counts[min(bins - 1, int(one.at / length * bins))] += one.records
