@@ -36,12 +36,14 @@ async def test_what_breaks_really_breaks_and_is_survived(name: str, tmp_path: Pa
     assert len(rows(tmp_path / "rows.sqlite", "things")) == 25
 
 
-async def test_several_addresses_and_tokens_that_are_renewed(tmp_path: Path) -> None:
+async def test_several_addresses_and_tokens_that_are_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     text = RENEWED.replace("https://api.notes.example/token", "https://login.notes.example/token")
     report, seen = await _run(text, tmp_path, faults()["token-revoked"](at=2))
     assert report.status == "done"
     assert sum(one.kind == "token" for one in seen) == 2
     assert len(rows(tmp_path / "rows.sqlite", "notes")) == 25
+    assert not (tmp_path / "config").exists()  # nothing is left behind, no key either
 
 
 async def test_nobody_else_can_read_the_secrets_that_were_made_up(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from syncline.errors import UsageError
 from syncline.http import Connection
-from syncline.http.tokens.identity import token_auth, worth_of
 from syncline.model.names import did_you_mean
 from syncline.rehearsal.acting import Act
 from syncline.rehearsal.simulator.faults import Fault, Place, faults
 from syncline.rehearsal.simulator.paging import MOST, SIZE
 from syncline.rehearsal.simulator.values import GOLDEN, MASK, mixed
+from syncline.rehearsal.staging import worth_of_token
 from syncline.spec import Integration, Stream
 
 PAGES = 5
@@ -72,11 +72,9 @@ def concerned(integration: Integration, names: Iterable[str] | None = None) -> l
 def places(integration: Integration) -> list[Place]:
     """Where calls come in: for pages, and where there are any for tokens and for writes."""
     found: list[Place] = ["pages"]
-    source, destination = integration.source, integration.destination
-    holder = token_auth(source.auth) if isinstance(source, Connection) else None
-    if holder is not None and worth_of(holder) != "nothing":
+    if worth_of_token(integration) != "nothing":
         found.append("tokens")
-    if isinstance(destination, Connection):
+    if isinstance(integration.destination, Connection):
         found.append("writes")
     return found
 

@@ -15,6 +15,8 @@ import msgspec
 from syncline.destinations import Destination
 from syncline.engine import resolved
 from syncline.http import Connection
+from syncline.http.tokens.choosing import MEMORY
+from syncline.http.tokens.identity import Worth, token_auth, worth_of
 from syncline.http.tokens.kept import Kept
 from syncline.model import Part, Reference, Secret, Token, reveal
 from syncline.rehearsal.materials import made_key, materials_in
@@ -80,15 +82,23 @@ async def origins_of(on_stage: Staged) -> list[str]:
 def relocated(on_stage: Staged, addresses: Mapping[str, str]) -> Staged:
     """The same with other addresses, for a simulator on loopback."""
     integration = on_stage.integration
-    changes = {
+    changes: dict[str, Any] = {
         name: _moved(part, addresses)
         for name, part in (("source", integration.source), ("destination", integration.destination))
         if isinstance(part, Connection)
     }
+    if worth_of_token(integration) != "everything":
+        changes["tokens"] = MEMORY  # no key is made in anybody's home, and nothing is left behind
     environment = {name: moved(value, addresses) for name, value in on_stage.environment.items()}
     return msgspec.structs.replace(
         on_stage, integration=integration.model_copy(update=changes), environment=environment
     )
+
+
+def worth_of_token(integration: Integration) -> Worth:
+    source = integration.source
+    holder = token_auth(source.auth) if isinstance(source, Connection) else None
+    return "nothing" if holder is None else worth_of(holder)
 
 
 def _moved(value: Any, addresses: Mapping[str, str]) -> Any:
