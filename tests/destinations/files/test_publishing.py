@@ -117,6 +117,30 @@ async def test_a_file_that_is_gone_before_it_was_shown_is_said(tmp_path: Path):
     assert [row["id"] for row in lines(current(tmp_path / "out"))] == [1]
 
 
+@pytest.mark.parametrize("write", ["append", "replace"])
+async def test_a_pass_that_is_gone_before_it_was_shown_is_said(tmp_path: Path, write: str):
+    bench = files_bench(tmp_path)
+    await land(bench, COLUMNS, [(9, "a")], run="r0", write=write)
+    with pytest.raises(Broken), breaking("pass committed"):
+        await land(bench, COLUMNS, *BATCHES, run="r1", write=write)
+    shutil.rmtree(tmp_path / "out" / ".syncline")
+    bench.clock.advance(100)
+    with pytest.raises(WriteError, match="gone before it could be shown") as caught:
+        await land(bench, COLUMNS, [(5, "a")], run="r2", write=write)
+    assert "--full" in (caught.value.hint or "")
+    await land(bench, COLUMNS, [(1, "a")], run="r3", write=write, fresh=True)
+    assert [row["id"] for row in lines(current(tmp_path / "out"))][-1] == 1
+
+
+async def test_whoever_reads_the_files_may_take_them_away(tmp_path: Path):
+    bench = files_bench(tmp_path)
+    await land(bench, COLUMNS, *BATCHES, run="r1")
+    shutil.rmtree(tmp_path / "out")
+    bench.clock.advance(100)
+    await land(bench, COLUMNS, [(5, "a")], run="r2")
+    assert [row["id"] for row in lines(current(tmp_path / "out"))] == [5]
+
+
 async def test_somebody_else_s_file_of_the_same_name_is_not_overwritten(tmp_path: Path):
     bench = files_bench(tmp_path, "out/{stream}/{run}.jsonl")
     other = tmp_path / "out" / "orders" / "r1.jsonl"

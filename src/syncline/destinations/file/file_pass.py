@@ -49,12 +49,13 @@ class PassNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a file destination keeps in a stream's checkpoint.
 
-    `known` are the columns of earlier passes; `publish` is the fence under which a complete pass was staged.
+    `known` are the columns of earlier passes; `publish` is the fence under which a complete pass was staged, and `run` its name.
     """
 
     unfinished: PassNote | None = None
     known: tuple[Column, ...] = ()
     publish: int | None = None
+    run: str | None = None
 
     def to_data(self) -> dict[str, Any]:
         data: dict[str, Any] = msgspec.to_builtins(self)
@@ -126,7 +127,7 @@ class FilePass:
         """
         setting = self._setting
         if note.publish is not None:
-            setting.publisher.publish(note.publish, anew=fresh)
+            setting.publisher.publish(note.publish, note.run, anew=fresh)
         with explained(setting.shown):
             self._columns = Columns(setting.table, setting.schema, note.known)
             self._seen = checkpoint.seen
@@ -223,7 +224,7 @@ class FilePass:
                 self._finish(finished)
             staged = True
             emit(Reached(station="file completed"))
-        note = Note(known=known, publish=self._fence if staged else None)
+        note = Note(known=known, publish=self._fence, run=self._names.run) if staged else Note(known=known)
         return note.to_data() or None
 
     def _finish(self, finished: datetime) -> None:
@@ -271,12 +272,13 @@ class FilePass:
 
         return [(first[path], own) for path, own in split(pieces, path_of, folder).items()]
 
-    def publish(self) -> None:
-        """What was completed and committed becomes visible. Raises WriteError."""
+    def publish(self) -> dict[str, Any] | None:
+        """What was completed and committed becomes visible; returns what is left to be said of it. Raises WriteError."""
         self._setting.publisher.publish(self._fence)
         with explained(self._setting.shown):
             self._spool.remove()
             self._remove_folder()
+        return Note(known=tuple(self._columns.merged())).to_data() or None
 
     def close(self) -> None:
         self._spool.close()

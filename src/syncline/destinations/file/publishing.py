@@ -4,6 +4,7 @@
 2. The checkpoint is committed, and says that this is to be published. Nothing of it was visible before.
 3. Each file is moved to its name; then the manifest is, by which readers know that the files are all there; where the set
    is replaced, the old manifests and then the old files are removed; then the staged manifest, and with it all that is to do.
+4. The checkpoint no longer says it.
 
 Who finds in a checkpoint that something is to be published does step 3 anew; what was done already is not done twice.
 """
@@ -79,10 +80,15 @@ class Publisher:
         complete = msgspec.structs.replace(manifest, files=files, rows=sum(file.rows for file in files))
         self._store.write(self._staged_manifest(fence), encode_json(complete))
 
-    def publish(self, fence: int, *, anew: bool = False) -> None:
-        """Step 3. Nothing where it was done already. `anew`: everything is read again, so a file that is gone is not missed."""
+    def publish(self, fence: int, run: str | None = None, *, anew: bool = False) -> None:
+        """Step 3. Nothing where it was done already, as the manifest of `run` shows.
+
+        `anew`: everything is read again, so what is gone is not missed. Else raises WriteError for it.
+        """
         staged = self._store.read(self._staged_manifest(fence))
         if staged is None:
+            if run is not None and not anew and not self._is_shown(run):
+                raise self._gone(f"{self._store.shown}/{self._staged_manifest(fence)}")
             return
         manifest = read_manifest(staged, self._staged_manifest(fence))
         replaces = manifest.write == "replace"
@@ -107,11 +113,21 @@ class Publisher:
         if self._store.exists(path):
             return True
         if not anew:
-            raise WriteError(
-                f"{self._store.shown}/{path} was committed, and is gone before it could be shown",
-                hint="`syncline run FILE --full` reads everything again",
-            )
+            raise self._gone(f"{self._store.shown}/{path}")
         return False
+
+    def _is_shown(self, run: str) -> bool:
+        if self._store.exists(f"{self._manifests}/{run}.json"):
+            return True
+        current = self._store.read(f"{self._manifests}/{CURRENT}.json")
+        return current is not None and read_manifest(current, CURRENT).run == run
+
+    @staticmethod
+    def _gone(shown: str) -> WriteError:
+        return WriteError(
+            f"{shown} was committed, and is gone before it could be shown",
+            hint="`syncline run FILE --full` reads everything again",
+        )
 
     def clean(self) -> None:
         """Remove what was staged and never committed."""

@@ -103,7 +103,9 @@ class FileWriter:
         note = await self._lane.run(self._pass.complete, now)
         await self._state.commit(lease, with_note(checkpoint, note), now=now)
         emit(Reached(station="pass committed"))
-        await self._lane.run(self._pass.publish)
+        left = await self._lane.run(self._pass.publish)
+        if left != note:  # from here on the files belong to those who read them, and who may take them away
+            await self._state.commit(lease, with_note(checkpoint, left), now=now)
         return Finished()
 
     async def close(self) -> None:
