@@ -301,9 +301,13 @@ class World:
 
     def change(self, name: str, number: int, at: int, *, gone: bool = False) -> None:
         """A new version of a record, or its end."""
-        cursor = self.blueprint(name).cursor
-        if gone or cursor is None or not cursor.by_key:  # who asks by key would never see the change
+        if gone or not self._is_asked_by_key(name):
             self._write(name, number, at, gone=gone)
+
+    def _is_asked_by_key(self, name: str) -> bool:
+        """Whether those who ask for what is new never see a change of what they have."""
+        cursor = self.blueprint(name).cursor
+        return cursor is not None and cursor.by_key
 
     def _write(self, name: str, number: int, at: int, *, gone: bool = False) -> None:
         line, index = divmod(number, self.stride(name))
@@ -314,6 +318,8 @@ class World:
 
     def spoil(self, name: str, number: int, at: int, how: Spoil) -> None:
         """Somebody saves the record as it should not be; it stays so."""
+        if self._is_asked_by_key(name):
+            return
         self._write(name, number, at)
         self._spoilt.setdefault((name, number), []).append((self.history(name, number)[-1].number, how))
 
