@@ -1,10 +1,24 @@
-"""What did not run is said at the end, with its reasons and so that nobody overlooks it."""
+"""Tests have a home for settings of their own; what did not run is said at the end, so that nobody overlooks it."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections import Counter
 
 import pytest
+
+HOME = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever runs the tests may have a key that seals tokens; it is neither used nor changed."""
+    config.stash[HOME] = os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="syncline-home-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(config.stash[HOME], ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
