@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from syncline.model.part import kind_of, kinds
 from syncline.spec import loads
 
 ROOT = Path(__file__).parents[1]
@@ -34,3 +35,13 @@ def test_a_whole_integration_in_a_document_loads(text: str) -> None:
 def test_links_between_documents_lead_somewhere(page: Path) -> None:
     gone = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
     assert gone == []
+
+
+def test_every_kind_of_auth_has_a_page_with_a_whole_integration() -> None:
+    pages = "docs/how-to/authentication/"
+    shown = {
+        kind_of(type(auth))
+        for block in WHOLE
+        if block.id is not None and block.id.startswith(pages) and (auth := loads(block.values[0]).source.auth)
+    }
+    assert shown >= set(kinds("auth"))

@@ -38,6 +38,19 @@ from tests.cli.conftest import PLAIN, syncline
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 CANARY = "canary-0123456789"
+BOOK = """    primary_key: id
+    mapping: {id: id}
+    into: {create: POST /people, write: append, idempotency_header: Idempotency-Key}
+destination:
+  kind: rest
+  base_url: http://127.0.0.1:9
+  auth:
+    kind: oauth2
+    grant: authorization_code
+    client_id: app
+    authorize_url: http://127.0.0.1:9/authorize
+    token_url: http://127.0.0.1:9/token
+"""
 
 
 @pytest.fixture
@@ -311,12 +324,21 @@ class TestCredentials:
     )
     def test_u13_tokens(self, fields: dict[str, Any], level: str, said: str) -> None:
         status = TokenStatus(**{"grant": "authorization_code", "place": "there", "login": True, **fields})
-        found = credentials.tokens(status, "shop.yaml", NOW)
+        found = credentials.tokens(status, "syncline login shop.yaml", NOW)
         assert (found.level, said in found.said) == (level, True), found
         assert level == "ok" or found.fix in ("syncline login shop.yaml", "set the key")
 
     def test_no_token(self) -> None:
-        assert credentials.tokens(None, "shop.yaml", NOW).level == "skip"
+        assert credentials.tokens(None, "syncline login shop.yaml", NOW).level == "skip"
+
+    async def test_u13_a_destination_that_is_an_api_needs_its_token_too(self, file: Path) -> None:
+        before = "    primary_key: id\ndestination:\n  kind: sql\n  url: sqlite:///plain.db\n"
+        assert before in file.read_text()
+        file.write_text(file.read_text().replace(before, BOOK))
+        found = await checked(file)
+        assert found["tokens"].level == "bad"
+        assert "destination: nobody has logged in yet" in found["tokens"].said
+        assert found["tokens"].fix == f"syncline login {file} --destination"
 
 
 class Free(NamedTuple):

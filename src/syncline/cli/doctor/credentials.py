@@ -106,9 +106,8 @@ def client_certificate(certificate: Certificate | None, now: datetime) -> Findin
     return ending("certificates", "the client certificate", found.not_valid_after_utc, now, fix)
 
 
-def tokens(status: TokenStatus | None, file: str, now: datetime) -> Finding:
-    """What is stored of the token, and whether somebody will have to log in again soon."""
-    again = f"syncline login {shlex.quote(file)}"
+def tokens(status: TokenStatus | None, again: str, now: datetime) -> Finding:
+    """What is stored of the token, and whether somebody will have to log in again soon: with the command `again`."""
     if status is None:
         return skipped("tokens", "this integration has none")
     if status.problem is not None:

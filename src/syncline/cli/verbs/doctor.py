@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from syncline.cli.door import as_json, redacted_text
 from syncline.cli.files import find_files
 from syncline.cli.paint import Paint, paint, printable
 from syncline.engine import opened_state
-from syncline.engine.tokens import token_status
+from syncline.engine.tokens import End, connection_of, token_status
 from syncline.errors import SynclineError
 from syncline.model import Clock, SystemClock
 from syncline.secrets import resolve
@@ -105,15 +106,32 @@ async def _of_network(known: _Known, clock: Clock, *, offline: bool) -> list[Fin
     return await network.all_checks(source, clock, offline=offline)
 
 
+WORSE = ("skip", "ok", "warn", "bad")
+
+
 async def _of_credentials(known: _Known, file: str, clock: Clock) -> list[Finding]:
+    """Those of the source, or of a destination that is an API, where those are in a worse way."""
+    findings = await _of_end("source", known, file, clock)
+    if connection_of(known.integration, "destination") is None:
+        return findings
+    others = [
+        msgspec.structs.replace(finding, said=f"destination: {finding.said}")
+        for finding in await _of_end("destination", known, file, clock)
+    ]
+    return [max(pair, key=lambda one: WORSE.index(one.level)) for pair in zip(findings, others, strict=True)]
+
+
+async def _of_end(end: End, known: _Known, file: str, clock: Clock) -> list[Finding]:
     try:
-        ready = known.with_values("source", "tokens")
+        ready = known.with_values(end, "tokens")
     except SynclineError:
         return [skipped(check, "credentials have no value") for check in ("certificates", "tokens")]
-    certificate = ready.source.auth.client_certificate if ready.source.auth else None
+    connection = connection_of(ready, end)
+    certificate = connection.auth.client_certificate if connection is not None and connection.auth else None
+    again = f"syncline login {shlex.quote(file)}{' --destination' if end == 'destination' else ''}"
     return [
         credentials.client_certificate(certificate, clock.now()),
-        credentials.tokens(await token_status(ready, clock=clock), file, clock.now()),
+        credentials.tokens(await token_status(ready, clock=clock, end=end), again, clock.now()),
     ]
 
 
