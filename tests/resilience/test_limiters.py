@@ -112,6 +112,29 @@ def test_points_are_waited_for_until_they_are_restored():
     assert send(limiters, get("/graphql", query="{a}"), 6.3) == 0
 
 
+def test_a_query_waits_for_what_has_to_be_left_though_it_costs_less():
+    """Shopify lets a query in when what it might cost is left, and gives back what it did not."""
+    path, status = "extensions.cost", "extensions.cost.throttleStatus"
+    cost = Cost(
+        path=f"{path}.actualQueryCost",
+        requested=f"{path}.requestedQueryCost",
+        available=f"{status}.currentlyAvailable",
+        restore_rate=f"{status}.restoreRate",
+    )
+    limiters = Limiters(Limits(cost=cost))
+    told = {
+        "requestedQueryCost": 30,
+        "actualQueryCost": 25,
+        "throttleStatus": {"currentlyAvailable": 5, "restoreRate": 50},
+    }
+    query = Request(method="POST", url="https://api.test/graphql", json={"query": "{ things { id } }"})
+    load = limiters.load(query)
+    ticket = limiters.sent(0.0, load)
+    response = msgspec.structs.replace(answer(), document={"extensions": {"cost": told}})
+    limiters.answered(ticket, response, 0.0, NOW)
+    assert limiters.hold(0.0, limiters.load(query)).seconds == pytest.approx(0.5)
+
+
 def test_windows_in_points_are_put_right_by_what_it_really_cost():
     limiters = Limiters(Limits(limits=(Rate(100, 60.0),), cost=SHOPIFY))
     assert send(limiters, get("/graphql", query="{a}"), 0.0, answer(document={"cost": {"actual": 90}})) == 0

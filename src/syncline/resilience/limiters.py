@@ -14,7 +14,7 @@ from syncline.model import Request, Response
 from syncline.resilience.headers import Told
 from syncline.resilience.limiter import GO, Hold, Limiter, Standing
 from syncline.resilience.limits import Limits
-from syncline.resilience.spellings import read_cost
+from syncline.resilience.spellings import read_need
 from syncline.resilience.windows import LONGEST_MARGIN, MOST_DELAY
 
 MOST_REMEMBERED = 1_000
@@ -107,7 +107,7 @@ class Limiters:
                 number, heard, now, wall, cost=load.cost, path=load.path, sent=ticket.sent, began=self._began, late=late
             )
         if load.like and response is not None and self.rule.cost is not None:
-            self._remember(load, response, wall)
+            self._remember(load, response)
         return learned
 
     def take(self, now: float, times: int) -> None:
@@ -140,15 +140,15 @@ class Limiters:
             self._most = min(max(self._most + change, 0.0), self._most_ever)
         return late
 
-    def _remember(self, load: Load, response: Response, wall: datetime) -> None:
+    def _remember(self, load: Load, response: Response) -> None:
         assert self.rule.cost is not None
         if response.document is None:
             return
-        actual, _ = read_cost(self.rule.cost, response.document, wall)
-        if actual is not None:
+        need = read_need(self.rule.cost, response.document)
+        if need is not None:
             if len(self._costs) >= MOST_REMEMBERED:
                 self._costs.clear()
-            self._costs[load.like] = actual
+            self._costs[load.like] = need
 
 
 def _pattern(text: str) -> Callable[[str], object]:

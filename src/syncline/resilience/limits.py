@@ -23,6 +23,11 @@ class Cost(Part):
     """Where an answer says what its request cost and what is left, for APIs that count points instead of requests."""
 
     path: str | None = Field(default=None, description="Path to what the request cost: extensions.cost.actualQueryCost")
+    requested: str | None = Field(
+        default=None,
+        description="Path to how much had to be left for it to be let in, where that is more than it cost in the end: "
+        "extensions.cost.requestedQueryCost",
+    )
     estimate: int = Field(
         default=1, ge=1, description="What a request is taken to cost before an answer to its like has said it."
     )
@@ -39,7 +44,7 @@ class Cost(Part):
         default=None, description="Path to the moment when it starts afresh, as a date or epoch: data.rateLimit.resetAt"
     )
 
-    @field_validator("path", "available", "capacity", "restore_rate", "resets_at")
+    @field_validator("path", "requested", "available", "capacity", "restore_rate", "resets_at")
     @classmethod
     def _is_a_path(cls, value: str | None) -> str | None:
         try:

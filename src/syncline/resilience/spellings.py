@@ -29,12 +29,7 @@ def read_limits(response: Response, now: datetime) -> list[Told]:
 
 def read_cost(cost: Cost, document: object, now: datetime) -> tuple[float | None, list[Told]]:
     """What the request cost and what is left, where the answer's document says it."""
-
-    def at(path: str | None) -> float | None:
-        value = compile_path(path)(document) if path else MISSING
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
-
-    available, restore = at(cost.available), at(cost.restore_rate)
+    available, restore = _number_at(cost.available, document), _number_at(cost.restore_rate, document)
     reset = None
     if cost.resets_at and (found := compile_path(cost.resets_at)(document)) is not MISSING:
         reset = seconds_until(str(found), now.timestamp())
@@ -44,13 +39,23 @@ def read_cost(cost: Cost, document: object, now: datetime) -> tuple[float | None
             Told(
                 name="cost",
                 source="the answer",
-                limit=at(cost.capacity),
+                limit=_number_at(cost.capacity, document),
                 remaining=available,
                 restore=restore or None,
                 reset=reset,
             )
         )
-    return at(cost.path), told
+    return _number_at(cost.path, document), told
+
+
+def read_need(cost: Cost, document: object) -> float | None:
+    """How much has to be left for the request's like to be let in, where the answer's document says it."""
+    return _number_at(cost.requested or cost.path, document)
+
+
+def _number_at(path: str | None, document: object) -> float | None:
+    value = compile_path(path)(document) if path else MISSING
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _plain(headers: Headers, clock: float) -> Iterator[Told]:
