@@ -139,6 +139,23 @@ async def test_r12_one_process_is_refused_and_all_wait(store_for):
     assert share_used(server, 20, 1.0) >= 0.9
 
 
+async def test_r13_a_refusal_costs_the_wait_that_was_told_and_hardly_more(store_for):
+    clock = Timeline()
+    store_for(clock)
+    allowed = sliding_window(50, 1.0)
+
+    def counter(now: float) -> float | None:
+        return 0.5 if clock.elapsed > 3.0 and not server.refused else allowed(now)
+
+    server = LimitedServer(clock, counter, tells=told)
+    rule = {"limits": ["50/s"], "shared": True}
+    await storm(clock, server, Connection(base_url="https://api.test", rate_limit=rule), 300)
+    (refused,), under_way = server.refused, 0.05
+    later = [moment for moment in server.accepted if moment > refused + under_way]
+    assert 1.0 <= later[0] - refused <= 1.05
+    assert sum(moment < later[0] + 1.0 for moment in later) >= 49
+
+
 async def test_r12_nobody_is_kept_from_the_memory_by_those_who_are_quicker(store_for):
     """What a process cannot tell in time is missed by the others, who then come too early."""
     clock = Timeline()
