@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import sqlite3
@@ -331,7 +332,10 @@ class TestCredentials:
     def test_no_token(self) -> None:
         assert credentials.tokens(None, "syncline login shop.yaml", NOW).level == "skip"
 
-    async def test_u13_a_destination_that_is_an_api_needs_its_token_too(self, file: Path) -> None:
+    async def test_u13_a_destination_that_is_an_api_needs_its_token_too(
+        self, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SYNCLINE_KEY", base64.b64encode(bytes(32)).decode())
         before = "    primary_key: id\ndestination:\n  kind: sql\n  url: sqlite:///plain.db\n"
         assert before in file.read_text()
         file.write_text(file.read_text().replace(before, BOOK))
