@@ -39,6 +39,29 @@ async def test_a_resend_with_a_renewed_token_waits_for_the_limit_too():
     assert 10.0 <= sent[1] - sent[0] <= 10.2
 
 
+async def test_r12_requests_that_waited_for_a_token_together_do_not_all_go_when_it_comes():
+    clock = Timeline()
+    sent: list[float] = []
+
+    async def server(request: Request) -> Response:
+        if request.url.startswith("https://login.test"):
+            await clock.sleep(3.0)
+            return answer(body=b"token-2", url=request.url)
+        sent.append(clock.elapsed)
+        await clock.sleep(0.01)
+        return answer(200, url=request.url)
+
+    connection = Connection(base_url="https://api.test", rate_limit="5/s").model_copy(update={"auth": Tokened()})
+
+    async def everything() -> None:
+        async with connection.connect(clock=clock, transport=server) as client:
+            await asyncio.gather(*(client.send(client.request("GET", "/x")) for _ in range(20)))
+
+    await clock.run(everything())
+    assert len(sent) == 20
+    assert all(sixth - first >= 1.0 for first, sixth in zip(sent, sent[5:], strict=False)), sent
+
+
 async def test_r15_those_who_wait_for_the_limit_are_not_sent_when_the_circuit_opens_meanwhile():
     clock = Timeline()
     sent: list[float] = []

@@ -21,6 +21,8 @@ from syncline.resilience import GO, Concurrency, Hold, Limits, Load, Ticket, Tol
 WORTH_SAYING = 1.0
 SAY_AFTER = 5.0
 """Seconds after which a wait is told of whose end nobody knows; most are over by then."""
+STALE = 0.02
+"""Seconds after which a leave that was not used is no longer one."""
 MOST_AT_ONCE = 10
 LEASE_SECONDS = 0.1
 """By one look at a shared memory as many requests are let through as the rate allows in this time, ten at most."""
@@ -61,7 +63,8 @@ def limited(send: Send, gate: Gate, clock: Clock) -> Send:
 
 
 def counted(send: Send, gate: Gate, clock: Clock) -> Send:
-    """Send with the leave that was given, or wait for another: credentials that were renewed cost a second request.
+    """Send with the leave that was given, or wait for another: credentials that were renewed cost a second request, and
+    requests that waited for a token together would all go at once when it comes.
 
     The limiter is told what the answer says. A throttled answer that came with status 200 is a refusal as well.
     """
@@ -69,6 +72,9 @@ def counted(send: Send, gate: Gate, clock: Clock) -> Send:
     async def sending(request: Request) -> Response:
         leave = _leave.get()
         _leave.set(None)
+        if leave is not None and clock.monotonic() - leave.began > STALE:
+            gate.leave(leave, None)
+            leave = None
         if leave is None:
             leave = await gate.enter(request)
         response: Response | None = None
