@@ -23,6 +23,7 @@ from syncline.generate.project import checked, compose, write_files
 from syncline.generate.project.graphql import on_lines
 from syncline.pagination import Cursor
 from syncline.secrets import references
+from syncline.sources import Incremental
 from syncline.spec import load, loads
 from tests.cli.conftest import Answering
 
@@ -83,6 +84,34 @@ def test_what_is_not_sure_asks_to_be_checked() -> None:
     assert "# pagination: please check: 50% sure: a hunch" in draft.text
     assert any("primary key of things" in line for line in draft.unknown)
     assert draft.integration.streams[0].into.write == "replace"
+
+
+@pytest.mark.parametrize(
+    ("destination", "mode"),
+    [
+        ("sqlite", "upsert"),
+        ("csv", "append"),
+        ("out/{stream}/{run}.jsonl", "append"),
+        ("out/{stream}.jsonl", "replace"),
+    ],
+)
+def test_what_changed_is_appended_to_files_where_each_run_has_its_own(destination: str, mode: str) -> None:
+    why = ("seen",)
+    entity = Entity(
+        name="things",
+        path="/things",
+        primary_key=Guess(("id",), 0.9, why),
+        incremental=Guess(Incremental(cursor="at", param="since"), 0.9, why),
+    )
+    draft = compose(Api(name="x", entities=(entity,)), checked(entities="things", destination=destination))
+    (stream,) = draft.integration.streams
+    assert stream.into.write == mode
+    assert (stream.incremental is None) == (mode == "replace")
+
+
+def test_one_file_is_no_place_for_streams() -> None:
+    with pytest.raises(UsageError, match="each stream needs its own"):
+        compose(Api(name="x", entities=(Entity(name="a", path="/a"),)), checked(entities="a", destination="a.csv"))
 
 
 def test_six_answers_are_enough_without_any_document(here: Path) -> None:

@@ -14,7 +14,7 @@ from syncline.generate.project.answers import Answers
 from syncline.generate.project.columns import Columns
 from syncline.generate.project.graphql import on_lines
 from syncline.generate.project.naming import integration_name, stream_name, variable_prefix
-from syncline.generate.project.places import destination_block
+from syncline.generate.project.places import destination_block, write_mode
 from syncline.generate.project.ways import auth_block, safe_text
 from syncline.model.names import did_you_mean
 from syncline.sources.endpoint import PLACEHOLDER
@@ -94,6 +94,7 @@ class _Composer:
         self.api, self.answers = api, answers
         self.name = integration_name(self._said_name() or api.name)
         self.prefix = variable_prefix(self.name)
+        self.destination = destination_block(answers.destination, self.name)
         self.notes: dict[Place, list[str]] = {}
         self.beside: dict[Place, str] = {}
         self.unknown: list[str] = []
@@ -115,7 +116,7 @@ class _Composer:
             **({"volume": self.answers.volume} if self.answers.volume else {}),
             "source": self._source(),
             "streams": streams,
-            "destination": destination_block(self.answers.destination, self.name),
+            "destination": self.destination,
         }
         self._title()
         text = SCHEMA_LINE + write(data, self.notes, self.beside)
@@ -210,9 +211,12 @@ class _Composer:
                 self.notes[(*at, "mapping")] = [f"{columns.left_out} further fields are left out"]
         else:
             self._unknown((*at, "name"), f"the fields of {name}", Guess(), "without a mapping every field is kept")
-        stream["into"] = {"table": name, "write": "upsert" if "primary_key" in stream else "replace"}
-        if "primary_key" not in stream:
-            self.notes[(*at, "into")] = ["no key is known: each run reads everything and takes the place of the last"]
+        keyed, incremental = "primary_key" in stream, "incremental" in stream
+        mode = write_mode(self.destination, keyed=keyed, incremental=incremental)
+        stream["into"] = {"table": name, "write": mode}
+        if mode == "replace":
+            why = "" if keyed else "no key is known: "
+            self.notes[(*at, "into")] = [f"{why}each run reads everything and takes the place of the last"]
             stream.pop("incremental", None)
         return stream
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from syncline.errors import UsageError
 from syncline.model.text import REFERENCE
 
-_FILES = {"jsonl": "jsonl", "csv": "csv", "parquet": "parquet"}
+_FILES = ("jsonl", "csv", "parquet")
 _SERVERS = ("postgres", "postgresql", "mysql", "mariadb")
 HINT = "--destination sqlite | duckdb | postgresql | mysql | jsonl | csv | parquet, or the address of a database"
 
@@ -21,7 +21,7 @@ def destination_block(answer: str | None, name: str) -> dict[str, Any]:
     if word in _SERVERS or (urlsplit(word).password and "://" in word):
         return {"kind": "sql", "url": "${DATABASE_URL}"}
     if word in _FILES:
-        return {"kind": "file", "path": f"data/{{stream}}.{word}"}
+        return {"kind": "file", "path": "data", "format": word}
     if word.startswith(("http://", "https://")):
         raise UsageError(
             "what another API wants to be sent cannot be found out",
@@ -35,6 +35,16 @@ def destination_block(answer: str | None, name: str) -> dict[str, Any]:
             return {"kind": "sql", "url": f"sqlite:///{word}"}
         if ending == "duckdb":
             return {"kind": "sql", "url": f"duckdb:///{word}"}
-        if ending in _FILES:
+        if ending in _FILES and "{stream}" in word:
             return {"kind": "file", "path": word}
+        if ending in _FILES:
+            raise UsageError(f"{word} is one file, and each stream needs its own", hint=f"--destination {ending}")
     raise UsageError(f"{word!r} is no destination that is known", hint=HINT)
+
+
+def write_mode(destination: dict[str, Any], *, keyed: bool, incremental: bool) -> str:
+    """How a stream is written there. Files take no updates: what changed is appended, where each run has a file of its own."""
+    if destination["kind"] != "file":
+        return "upsert" if keyed else "replace"
+    path = destination["path"]
+    return "append" if keyed and incremental and ("{" not in path or "{run}" in path) else "replace"
