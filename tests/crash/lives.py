@@ -23,8 +23,10 @@ from tests.crash.places import PLACES, THINGS, Place
 from tests.crash.world import World
 
 PASSES = 3
-AHEAD = 5
-"""Pages that may be on their way when a run dies: one being asked for, one waiting to wait, two waiting, one in hand."""
+AHEAD = 5 + 2 * 4
+"""Pages that may be on their way when a run dies: one being asked for, one waiting to wait, two waiting, one in hand; and four
+that are asked for early, twice where the list moved and they were given up.
+"""
 LARGE = 2_000
 """Rows a batch above which most lives are content with a part of one."""
 SOMETIMES = 12

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-pytest.register_assert_rewrite(*(f"{__package__}.{group}" for group in (
-    "crashes", "exactness", "growth", "lists", "removal", "writing"
-)))  # fmt: skip
+_GROUPS = (f"{__package__}.{group}" for group in ("crashes", "exactness", "growth", "lists", "removal", "writing"))
+pytest.register_assert_rewrite(*(group for group in _GROUPS if group not in sys.modules))  # it warns of those that are
 
 from syncline.testing.crashes import Crashes  # noqa: E402 – after the line that lets pytest explain their assertions
 from syncline.testing.exactness import Exactness  # noqa: E402
