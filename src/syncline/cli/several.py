@@ -11,7 +11,7 @@ from syncline.cli.account import MARKS
 from syncline.cli.door import as_json, redacted_text
 from syncline.cli.files import find_files
 from syncline.cli.paint import Paint, aligned, paint, printable
-from syncline.cli.verbs.run import stopping
+from syncline.cli.stopping import stopping
 from syncline.engine import Report, arun_many
 from syncline.errors import UsageError
 from syncline.operate.home import Home

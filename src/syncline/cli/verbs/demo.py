@@ -20,7 +20,7 @@ from syncline.cli.account import first_rows, look_into_sqlite, own_name, reporte
 from syncline.cli.door import as_json
 from syncline.cli.paint import Paint, paint
 from syncline.cli.progress import showing
-from syncline.cli.verbs.run import stopping
+from syncline.cli.stopping import stopping
 from syncline.engine import Report, arun
 from syncline.errors import PlanError, UsageError
 from syncline.model import SystemClock

@@ -56,7 +56,7 @@ def _names(arguments: argparse.Namespace) -> list[str] | None:
 
 async def _serve(arguments: argparse.Namespace) -> int:
     """Until Ctrl-C or SIGTERM. Faults strike only where they were asked for: as the seed draws them."""
-    from syncline.cli.verbs.run import stopping
+    from syncline.cli.stopping import stopping
     from syncline.rehearsal.serving import serving  # late, both: needed here alone
 
     integration, brush = load(arguments.file), paint(sys.stderr)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from syncline import events
 from syncline.cli.account import reported_block, summary, ways_to_look
 from syncline.cli.door import as_json
 from syncline.cli.paint import is_terminal, paint, printable
+from syncline.cli.stopping import stopping
 from syncline.cli.telemetry import telemetry
 from syncline.engine import Report, arun
 from syncline.errors import UsageError
@@ -23,9 +22,6 @@ from syncline.operate.home import Home
 from syncline.operate.log_file import LogFile
 from syncline.operate.served import redacted
 from syncline.spec import load
-
-PATIENCE = 8.0
-"""Seconds from the wish to stop to being stopped, checkpoint or not."""
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -93,34 +89,3 @@ async def _run(arguments: argparse.Namespace) -> Report:
             )
     home.try_to_keep_report(report)
     return report
-
-
-@contextmanager
-def stopping() -> Iterator[asyncio.Event]:
-    """An event that Ctrl-C and SIGTERM set; asked twice, or after eight seconds, the task is cancelled instead."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    assert task is not None
-
-    def wish() -> None:
-        if stop.is_set():
-            task.cancel()
-            return
-        stop.set()
-        timers.append(loop.call_later(PATIENCE, task.cancel))
-
-    timers: list[asyncio.TimerHandle] = []
-    known = (signal.SIGINT, signal.SIGTERM)
-    try:
-        for number in known:
-            loop.add_signal_handler(number, wish)
-    except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt there
-        known = ()  # type: ignore[assignment]
-    try:
-        yield stop
-    finally:
-        for timer in timers:
-            timer.cancel()
-        for number in known:
-            loop.remove_signal_handler(number)

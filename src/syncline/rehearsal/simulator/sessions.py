@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from syncline.model import put_path, reveal
-from syncline.rehearsal.simulator.doors import Door, unauthorised
+from syncline.rehearsal.simulator.door import Door, unauthorised
 from syncline.rehearsal.simulator.wire import Answer, Call, answered
 
 LIFETIME = 1_800

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from syncline.auth.values import decode_key
 from syncline.model import reveal
-from syncline.rehearsal.simulator.doors import Door, unauthorised
+from syncline.rehearsal.simulator.door import Door, unauthorised
 from syncline.rehearsal.simulator.wire import Answer, Call
 
 SKEW = 300.0

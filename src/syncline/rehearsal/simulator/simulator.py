@@ -11,7 +11,8 @@ from typing import Any
 
 from syncline.http import Connection
 from syncline.model import reveal
-from syncline.rehearsal.simulator.doors import Door, door_of
+from syncline.rehearsal.simulator.door import Door
+from syncline.rehearsal.simulator.doors import door_of
 from syncline.rehearsal.simulator.faults import Fault
 from syncline.rehearsal.simulator.paging import Part, Unreadable, locate, phrase
 from syncline.rehearsal.simulator.quota import TELLING, WAYS, Quota

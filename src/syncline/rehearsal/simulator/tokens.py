@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 from syncline.auth import OAuth2
 from syncline.auth.assertion import Assertion
 from syncline.model import Secret, decode_json, put_path, reveal
-from syncline.rehearsal.simulator.doors import Door, unauthorised
+from syncline.rehearsal.simulator.door import Door, unauthorised
 from syncline.rehearsal.simulator.signatures import jwt_fault, public_key
 from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
 
