@@ -55,6 +55,9 @@ format: .venv/.dev  ## format and fix what can be fixed
 lock: .venv/.dev  ## compile the locked versions anew
 	$(BIN)/uv pip compile pyproject.toml --group build $(LOCK) -o requirements/core.lock
 	$(BIN)/uv pip compile pyproject.toml --group build --group dev --all-extras $(LOCK) -o requirements/dev.lock
+	$(BIN)/uv pip compile --group deploy --no-deps $(LOCK) -o requirements/deploy.lock
+	$(BIN)/uv pip compile pyproject.toml --group airflow $(LOCK) -o requirements/airflow.lock
+	$(BIN)/uv pip compile pyproject.toml --group dagster $(LOCK) -o requirements/dagster.lock
 
 LOCK := --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-annotate --no-header
 

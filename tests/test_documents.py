@@ -11,7 +11,7 @@ from syncline.model.part import kind_of, kinds
 from syncline.spec import loads
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "deploy").rglob("*.md"))]
 BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WHOLE = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}:{number}")

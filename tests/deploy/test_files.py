@@ -13,10 +13,8 @@ import pytest
 import yaml
 
 from syncline.cli.words import parse
+from tests.deploy.tools import DEPLOY, ROOT, hadolint
 from tests.support.services import cannot
-
-DEPLOY = Path(__file__).parents[2] / "deploy"
-ROOT = DEPLOY.parent
 
 
 def words_of_dockerfile(instruction: str) -> list[str]:
@@ -34,6 +32,11 @@ def test_the_image_runs_what_there_is_as_nobody_in_particular() -> None:
     for sources in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.M):
         for source in sources.split():
             assert ROOT.joinpath(source).exists(), source
+
+
+def test_hadolint_finds_nothing_to_say_against_the_dockerfile() -> None:
+    done = subprocess.run([hadolint(), DEPLOY / "docker/Dockerfile"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_compose_file_names_what_is_there_and_publishes_to_this_machine_only() -> None:
