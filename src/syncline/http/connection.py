@@ -99,7 +99,7 @@ class Connection(Part):
         async with AsyncExitStack() as stack:
             end = transport
             if end is None and pools is not None:
-                end = await pools.transport(self._wire(base), clock)
+                end = await stack.enter_async_context(pools.transport(self._wire(base), clock))
             elif end is None:
                 end = await stack.enter_async_context(open_transport(self._wire(base), clock))
             keeper = self._tokens(end, clock, chance, tokens, on_secret)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import ssl
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from syncline.auth import Certificate
 from syncline.errors import AuthError
+from syncline.http.validity import Validity, validity_of
 from syncline.model import Secret, reveal
 
 _PEM = "-----BEGIN"
 
 
-def show(context: ssl.SSLContext, certificate: Certificate) -> None:
-    """Let connections made with this context show the certificate where it is asked for. Raises AuthError."""
+def show(context: ssl.SSLContext, certificate: Certificate) -> Validity | None:
+    """Let connections made with this context show the certificate where it is asked for; gives how long it holds.
+
+    Raises AuthError.
+    """
     # OpenSSL reads files only, so PEM texts become files for a moment, in a folder that nobody else may enter
     with tempfile.TemporaryDirectory(prefix="syncline-") as folder:
         chain = _file(certificate.chain, Path(folder) / "chain.pem")
@@ -25,6 +30,9 @@ def show(context: ssl.SSLContext, certificate: Certificate) -> None:
             context.load_cert_chain(chain, key, password=password)
         except OSError as error:
             raise _unusable(error, chain, key, Path(folder)) from None
+        with suppress(ValueError):  # OpenSSL reads more forms than one; to tell of an end is not worth a run
+            return validity_of(chain.read_text(errors="replace"))
+    return None
 
 
 def _file(source: Secret, place: Path) -> Path:

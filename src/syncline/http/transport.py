@@ -27,78 +27,96 @@ DNS_CACHE = 60
 
 @asynccontextmanager
 async def open_transport(wire: Wire, clock: Clock, policy: AddressPolicy | None = None) -> AsyncIterator[Send]:
-    """One pool of connections, closed at the end. Nothing is taken from the environment that the file does not ask for.
+    """The way over a pool of connections of its own, closed at the end.
 
     `policy` says which addresses may be asked, where that is not what suits an API at `home_host`. Raises PlanError and
     AuthError for certificates and proxies that cannot be used.
     """
-    aiohttp = import_aiohttp()
-    proxies, trust = Proxies(wire.proxy), Trust(wire.tls, wire.certificate)
-    policy = policy or AddressPolicy(wire.home_host, proxies.hosts)
-    connector = aiohttp.TCPConnector(
-        limit=wire.connections,
-        ttl_dns_cache=DNS_CACHE,
-        resolver=guarded_resolver(policy),
-        ssl=trust.context(certified=False),  # for proxies behind TLS; each request says its own
-    )
-    session = aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=wire.total, sock_connect=wire.connect, sock_read=wire.read),
-        auto_decompress=False,
-        trust_env=False,
-        max_field_size=wire.header_size,
-        max_line_size=wire.header_size,
-        max_headers=wire.headers,
-        headers={"User-Agent": f"syncline/{__version__}", "Accept-Encoding": "gzip, deflate", "Accept": "*/*"},
-    )
-    # left to itself, aiohttp sends once more when a reused connection died: with an old signature, outside of limits and accounts
-    session._retry_connection = False
+    pool = Pool(wire, policy)
     try:
-        yield _Sender(session, wire, clock, policy, way=(trust, proxies)).send
+        yield pool.way(wire, clock)
     finally:
-        await session.close()
+        await pool.close()
+
+
+class Pool:
+    """Connections, and what was found out on them. Nothing is taken from the environment that the file does not ask for."""
+
+    def __init__(self, wire: Wire, policy: AddressPolicy | None = None) -> None:
+        aiohttp = import_aiohttp()
+        self.proxies, self.trust = Proxies(wire.proxy), Trust(wire.tls, wire.certificate)
+        self.policy = policy or AddressPolicy(wire.home_host, self.proxies.hosts)
+        connector = aiohttp.TCPConnector(
+            limit=wire.connections,
+            ttl_dns_cache=DNS_CACHE,
+            resolver=guarded_resolver(self.policy),
+            ssl=self.trust.context(certified=False),  # for proxies behind TLS; each request says its own
+        )
+        self.session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=wire.total, sock_connect=wire.connect, sock_read=wire.read),
+            auto_decompress=False,
+            trust_env=False,
+            max_field_size=wire.header_size,
+            max_line_size=wire.header_size,
+            max_headers=wire.headers,
+            headers={"User-Agent": f"syncline/{__version__}", "Accept-Encoding": "gzip, deflate", "Accept": "*/*"},
+        )
+        # left to itself, aiohttp sends once more when a reused connection died: with an old signature, outside of limits
+        self.session._retry_connection = False
+
+    def way(self, wire: Wire, clock: Clock) -> Send:
+        """Sends over these connections, for a client whose wire is alike; each is told itself what is to be said of them."""
+        return _Sender(self, wire, clock).send
+
+    async def close(self) -> None:
+        await self.session.close()
 
 
 class _Sender:
-    """Sends one request after the other over the session's connections."""
+    """Sends one request after the other over the pool's connections."""
 
-    def __init__(
-        self, session: Any, wire: Wire, clock: Clock, policy: AddressPolicy, *, way: tuple[Trust, Proxies]
-    ) -> None:
-        self._session, self._wire, self._clock, self._policy = session, wire, clock, policy
-        self._trust, self._proxies = way
+    def __init__(self, pool: Pool, wire: Wire, clock: Clock) -> None:
+        self._session, self._policy, self._trust, self._proxies = pool.session, pool.policy, pool.trust, pool.proxies
+        self._wire, self._clock = wire, clock
         self._translate = translator(wire)
+        self._told: set[str] = set()
 
     async def send(self, request: Request) -> Response:
-        began = self._clock.monotonic()
         progress = Progress()
         try:
             address = check_url(request.url)
-            proxy = self._proxies.of(address)
-            progress.proxy = proxy.host if proxy else None
-            async with self._call(request, address, proxy) as answer:
-                progress.status = answer.status
-                notice_cut(answer)
-                for notice in self._trust.notices(address, self._clock.now):
+            try:
+                return await self._answer(request, address, progress)
+            finally:  # of a certificate that has run out the server says no more than that it refuses us
+                for notice in self._trust.notices(address, self._clock.now, self._told):
                     emit(notice)
-                if answer.status == 407 and proxy is not None:
-                    raise proxy_refused(answer.status, progress, {})
-                body = await _read(answer, self._wire, progress, request.method)
-                arrived = self._clock.monotonic()
-                return Response(
-                    status=answer.status,
-                    headers=answer.headers,
-                    body=body,
-                    url=request.url,
-                    elapsed=arrived - began,
-                    received_at=arrived,
-                )
         except RequestError as error:
             error.status = error.status or progress.status
             raise error.at(request=request.shown) from None
         except Exception as error:
             raise self._translate(error, request, progress) from None
+
+    async def _answer(self, request: Request, address: SplitResult, progress: Progress) -> Response:
+        began = self._clock.monotonic()
+        proxy = self._proxies.of(address)
+        progress.proxy = proxy.host if proxy else None
+        async with self._call(request, address, proxy) as answer:
+            progress.status = answer.status
+            notice_cut(answer)
+            if answer.status == 407 and proxy is not None:
+                raise proxy_refused(answer.status, progress, {})
+            body = await _read(answer, self._wire, progress, request.method)
+            arrived = self._clock.monotonic()
+            return Response(
+                status=answer.status,
+                headers=answer.headers,
+                body=body,
+                url=request.url,
+                elapsed=arrived - began,
+                received_at=arrived,
+            )
 
     def _call(self, request: Request, address: SplitResult, proxy: Proxy | None) -> Any:
         """What aiohttp is to do. Raises OriginError for an address that must not be asked, or that it would read otherwise."""

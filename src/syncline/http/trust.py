@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult
 
@@ -19,10 +19,11 @@ from syncline.auth import Certificate
 from syncline.errors import PlanError
 from syncline.events import CredentialEnding, Event, Noticed
 from syncline.http.tls import show
+from syncline.http.validity import Validity, validity_met
 from syncline.model import Part, Text, reveal
 
 INSECURE = "SYNCLINE_INSECURE_TLS"
-SOON = timedelta(days=14)
+OURS = "client certificate"
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _LOADERS = ("load_default_certs", "set_default_verify_paths")
 
@@ -122,8 +123,7 @@ class Trust:
         named = environment.get(INSECURE, "").split(",")
         self._exempt = frozenset(host for name in named if (host := name.strip().lower()))
         self._contexts: dict[tuple[bool, bool], ssl.SSLContext] = {}
-        self._met: list[tuple[str, Mapping[str, Any]]] = []
-        self._told: set[str] = set()
+        self._validities: dict[str, Validity] = {}
         self.context(certified=certificate is not None)  # mistakes in the settings show before anything is sent
 
     def exempts(self, url: SplitResult) -> bool:
@@ -139,29 +139,20 @@ class Trust:
             self._contexts[certified, blind] = self._made(certified=certified, blind=blind)
         return self._contexts[certified, blind]
 
-    def notices(self, url: SplitResult, now: Callable[[], datetime]) -> list[Event]:
-        """What is to be said after a request to this address, once: nearly always nothing."""
+    def notices(self, url: SplitResult, now: Callable[[], datetime], told: set[str]) -> list[Event]:
+        """What is to be said after a request to this address, once to whoever keeps `told`: nearly always nothing."""
         found: list[Event] = []
-        if self._exempt and self.exempts(url) and url.netloc not in self._told:
-            self._told.add(url.netloc)
+        if self._exempt and self.exempts(url) and url.netloc not in told:
+            told.add(url.netloc)
             found.append(
                 Noticed(
                     what=f"the TLS certificate of {url.netloc} is not verified, because {INSECURE} names it",
                     hint="anybody on the way can read and change everything; give its authority in tls: {ca: …} instead",
                 )
             )
-        while self._met:
-            host, certificate = self._met.pop()
-            starts, ends = _moment(certificate["notBefore"]), _moment(certificate["notAfter"])
-            if host not in self._told and ends - now() < min(SOON, (ends - starts) / 3):
-                self._told.add(host)
-                found.append(CredentialEnding(credential=f"certificate of {host}", ends_at=ends))
-                found.append(
-                    Noticed(
-                        what=f"the certificate of {host} runs out at {ends:%Y-%m-%d %H:%M} UTC",
-                        hint="ask the provider to renew it; after that every request fails",
-                    )
-                )
+        for name in [name for name in self._validities if name not in told]:
+            told.add(name)
+            found += _ending(name, self._validities[name], now())
         return found
 
     def _made(self, *, certified: bool, blind: bool) -> ssl.SSLContext:
@@ -176,25 +167,31 @@ class Trust:
                 context = ssl.create_default_context()
         context.minimum_version = VERSIONS[self._tls.min_version]
         context.set_alpn_protocols(["http/1.1"])
-        if certified and self._certificate is not None:
-            show(context, self._certificate)
-        met = self._met
+        shown = show(context, self._certificate) if certified and self._certificate is not None else None
+        if shown is not None:
+            self._validities[OURS] = shown
+        met = self._validities
 
         class Watched(ssl.SSLObject):
-            """Tells of the certificate that a handshake ended with."""
+            """Notes how long the certificate holds that a handshake ended with."""
 
             def do_handshake(self) -> None:
                 super().do_handshake()
                 certificate = self.getpeercert()
                 if certificate and self.server_hostname:
-                    met.append((self.server_hostname, certificate))
+                    met[f"certificate of {self.server_hostname}"] = validity_met(certificate)
 
         context.sslobject_class = Watched
         return context
 
 
-def _moment(text: Any) -> datetime:
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(text)), UTC)
+def _ending(name: str, validity: Validity, now: datetime) -> Iterator[Event]:
+    if not validity.ends_soon(now):
+        return
+    yield CredentialEnding(credential=name, ends_at=validity.ends)
+    hint = "get a new one from whoever issued it" if name == OURS else "ask the provider to renew it"
+    what = f"the {name} runs out at {validity.ends:%Y-%m-%d %H:%M} UTC"
+    yield Noticed(what=what, hint=f"{hint}; after that every request fails")
 
 
 def _trusting(ca: str) -> ssl.SSLContext:

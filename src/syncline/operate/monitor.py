@@ -11,7 +11,10 @@ from syncline.model import Clock, SystemClock
 
 
 class Live(msgspec.Struct):
-    """One integration as it was last heard of. `quota` is the share left of the scarcest; `ends_at` when a person is needed."""
+    """One integration as it was last heard of. `quota` is the share left of the scarcest.
+
+    `ends_at` is when a person is needed for the first of its credentials.
+    """
 
     run_id: str = ""
     stream: str = ""
@@ -64,7 +67,8 @@ class Monitor:
         elif isinstance(event, events.CircuitChanged):
             live.circuit, live.circuit_reason = event.state, event.reason
         elif isinstance(event, events.CredentialEnding):
-            live.credential, live.ends_at = event.credential, event.ends_at
+            if live.ends_at is None or event.ends_at < live.ends_at:
+                live.credential, live.ends_at = event.credential, event.ends_at
         elif isinstance(event, events.SchemaChanged):
             live.changes = [*live.changes, f"{event.table}: {event.change}"][:50]
         elif isinstance(event, events.RunFinished):

@@ -14,6 +14,7 @@ from syncline import events
 from syncline.engine import Report, arun, opened_file_state
 from syncline.engine.report import ended
 from syncline.errors import SpecError, SynclineError
+from syncline.http.pools import Pools
 from syncline.model import Clock, SystemClock
 from syncline.operate.folder import Folder, Found
 from syncline.operate.home import Home
@@ -33,8 +34,8 @@ Observer = Callable[[Served, Report], Awaitable[None]]
 """Is told of every run that has ended."""
 
 
-async def run_file(path: Path, stop: asyncio.Event, clock: Clock) -> Report:
-    return await arun(path, stop=stop, clock=clock)
+async def run_file(path: Path, stop: asyncio.Event, clock: Clock, pools: Pools | None = None) -> Report:
+    return await arun(path, stop=stop, clock=clock, pools=pools)
 
 
 class Server:

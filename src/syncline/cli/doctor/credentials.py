@@ -15,6 +15,7 @@ from syncline.cli.doctor.network import ending
 from syncline.engine import resolved
 from syncline.engine.tokens import TokenStatus
 from syncline.errors import SynclineError
+from syncline.http.validity import validity_of
 from syncline.model import Reference
 from syncline.model.units import span
 from syncline.secrets import references
@@ -89,21 +90,16 @@ def client_certificate(certificate: Certificate | None, now: datetime) -> Findin
     """How long our own certificate holds."""
     if certificate is None:
         return skipped("certificates", "no client certificate is used")
-    try:
-        from cryptography import x509  # late: an extra
-    except ImportError:
-        return skipped("certificates", "cannot be looked into; pip install 'syncline[crypto]'")
     text = certificate.chain.reveal()
     fix = "get a new one from whoever issued it, and put it where certificate points"
     try:
-        pem = text.replace("\\n", "\n").encode() if "-----BEGIN" in text else Path(text).read_bytes()
-        found = min(x509.load_pem_x509_certificates(pem), key=lambda one: one.not_valid_after_utc)
+        found = validity_of(text.replace("\\n", "\n") if "-----BEGIN" in text else Path(text).read_text())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not PEM"
         return broken("certificates", f"the client certificate cannot be read: {reason}", "check auth.certificate")
-    if found.not_valid_before_utc > now:
+    if found.starts > now:
         return broken("certificates", "the client certificate is not valid yet", "check this machine's clock, or wait")
-    return ending("certificates", "the client certificate", found.not_valid_after_utc, now, fix)
+    return ending("certificates", "the client certificate", found.ends, now, fix)
 
 
 def tokens(status: TokenStatus | None, again: str, now: datetime) -> Finding:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from syncline import events
@@ -16,6 +17,7 @@ from syncline.cli.logs import log_listener
 from syncline.cli.telemetry import telemetry
 from syncline.engine import Report
 from syncline.errors import UsageError
+from syncline.http.pools import Pools
 from syncline.model import SystemClock
 from syncline.operate.alerts.teller import Teller
 from syncline.operate.home import Home
@@ -23,7 +25,7 @@ from syncline.operate.log_file import LogFile
 from syncline.operate.metrics import Metrics
 from syncline.operate.monitor import Monitor
 from syncline.operate.served import Served
-from syncline.operate.server import Server
+from syncline.operate.server import Server, run_file
 from syncline.operate.web.dashboard import Dashboard, shown_at
 
 TOKEN = "SYNCLINE_DASHBOARD_TOKEN"  # noqa: S105 – the name of a variable
@@ -49,8 +51,10 @@ async def _serve(arguments: argparse.Namespace, folder: Path) -> None:
     async def keep(one: Served, report: Report) -> None:
         home.try_to_keep_report(report)
 
-    server = Server(folder, home=home, clock=clock, at_once=arguments.at_once, observers=[keep, teller.run_ended])
     async with AsyncExitStack() as stack:
+        runner = partial(run_file, pools=await stack.enter_async_context(Pools()))
+        observers = [keep, teller.run_ended]
+        server = Server(folder, home=home, clock=clock, at_once=arguments.at_once, runner=runner, observers=observers)
         stack.callback(log_file.close)
         if arguments.otel:
             listeners.append(stack.enter_context(telemetry()))

@@ -10,6 +10,7 @@ from statistics import median
 import msgspec
 
 from syncline.engine import Report
+from syncline.http.trust import OURS
 from syncline.model.units import span
 from syncline.operate.monitor import Live
 from syncline.operate.served import Served
@@ -61,11 +62,7 @@ def troubles_of(one: Served, live: Live, now: datetime, since: datetime) -> Iter
         detail = "; ".join(live.changes[:5]) + (f"; and {len(live.changes) - 5} more" if len(live.changes) > 5 else "")
         yield Trouble(kind="schema", title="the destination's schema was changed", detail=detail, severity="info")
     if live.ends_at is not None:
-        title = f"the {live.credential} runs out in {span((live.ends_at - now).total_seconds())}"
-        detail = f"{live.ends_at:%Y-%m-%d %H:%M} UTC"
-        theirs = (live.credential or "").startswith("certificate")
-        hint = "ask the provider to renew it" if theirs else f"syncline login {one.path}"
-        yield Trouble(kind="credentials", title=title, detail=detail, hint=hint, severity="warning")
+        yield _ending(one, live.credential or "", live.ends_at, now)
     if live.quota is not None and live.quota < QUOTA_LOW:
         title = f"{max(live.quota, 0.0):.0%} of the API's quota is left"
         yield Trouble(
@@ -73,6 +70,19 @@ def troubles_of(one: Served, live: Live, now: datetime, since: datetime) -> Iter
         )
     if live.circuit == "open":
         yield Trouble(kind="circuit", title="the circuit breaker is open", detail=live.circuit_reason)
+
+
+def _ending(one: Served, credential: str, ends_at: datetime, now: datetime) -> Trouble:
+    """A token, a certificate of ours, or one of theirs."""
+    left = (ends_at - now).total_seconds()
+    title = f"the {credential} {f'runs out in {span(left)}' if left > 0 else f'ran out {span(-left)} ago'}"
+    hint = f"syncline login {one.path}"
+    if credential == OURS:
+        hint = "get a new one from whoever issued it, and put it where certificate points"
+    elif credential.startswith("certificate"):
+        hint = "ask the provider to renew it"
+    detail = f"{ends_at:%Y-%m-%d %H:%M} UTC"
+    return Trouble(kind="credentials", title=title, detail=detail, hint=hint, severity="warning")
 
 
 def _staleness(one: Served, now: datetime, since: datetime) -> Iterator[Trouble]:
