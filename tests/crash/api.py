@@ -1,18 +1,28 @@
-"""The source as a server: pages by cursor or by offset, some records twice, and a note of what was asked for again."""
+"""The simulator as the source of every life, and as whatever it writes to: one server, with a life's API below its name."""
 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import PurePosixPath
+from datetime import datetime
+from typing import Any
 
-from aiohttp import web
+from syncline.model import SystemClock
+from syncline.rehearsal.serving import served
+from syncline.rehearsal.simulator import Answer, Call, Simulator, World
+from syncline.rehearsal.simulator.faults import Fault, Overlap, ResetAfter, Twice
+from syncline.rehearsal.simulator.world import Listing, Version
+from syncline.spec import Integration
+from tests.crash.world import EPOCH, Things
 
-from tests.crash.recipient import Recipient
-from tests.crash.world import Version, World, moment
-from tests.support.serving import serving
+FAULTS: tuple[Fault, ...] = (
+    Overlap(at=4, every=3),
+    Twice(at=3, every=4),
+    ResetAfter(at=20, every=33, place="writes"),
+)
+"""Pages overlap now and then, or hold a record twice; and of some writes the answer never leaves."""
 
 
 class Gate:
@@ -22,19 +32,27 @@ class Gate:
         self.reached, self.opened = asyncio.Event(), asyncio.Event()
 
 
-class Source:
-    """One world behind `/{name}/changes` (by cursor, oldest change first) and `/{name}/all` (by offset, with a total).
+class InOrderOfChange(Listing, frozen=True):
+    """A mark leads behind its version even where that is no longer listed."""
+
+    def place(self, index: int) -> int | None:
+        return bisect_right(self.early, index) - 1
+
+
+class Source(World):
+    """A life's things, as the simulator lists them: records are known by the numbers of their versions.
 
     `again` counts the records that were served in this attempt and had been served in an earlier one of the same pass.
     """
 
-    def __init__(self, world: World, *, repeats: bool) -> None:
-        self.world, self.repeats = world, repeats
-        self.again = self.served = 0
+    def __init__(self, integration: Integration, things: Things) -> None:
+        super().__init__(integration, 1, {}, EPOCH)
+        self.things, self._by_change = things, "/changes" in integration.streams[0].path
         self.gate: Gate | None = None
+        self.again = 0
         self._before: set[int] = set()
         self._now: set[int] = set()
-        self._sorted: tuple[int, list[Version]] = (0, [])
+        self._listed: tuple[int, tuple[int, ...]] = (0, ())
 
     def begin_pass(self) -> None:
         self._before, self._now = set(), set()
@@ -50,65 +68,58 @@ class Source:
         """How many records were served in this pass, each counted once."""
         return len(self._before | self._now)
 
-    async def answer(self, what: str, query: dict[str, str]) -> str:
-        limit = int(query["limit"])
-        if self.gate is not None and (query.get("cursor") or query.get("offset", "0") != "0"):
-            self.gate.reached.set()
-            await self.gate.opened.wait()
-        return self._changes(query, limit) if what == "changes" else self._all(int(query["offset"]), limit)
+    def listing(self, name: str, line: int, since: int | None = None) -> Listing:
+        numbers = self._numbers()
+        if since is not None:
+            numbers = numbers[bisect_left(numbers, since - self.began) :]
+        kind = InOrderOfChange if self._by_change else Listing
+        return kind(early=numbers, low=0, high=0, late=(), gone=())
 
-    def _changes(self, query: dict[str, str], limit: int) -> str:
-        versions = self._by_number()
-        if cursor := query.get("cursor"):
-            start = bisect_left(versions, int(cursor) + 1, key=lambda version: version.number)
-        else:
-            start = bisect_left(versions, query.get("since", ""), key=lambda version: moment(version.number))
-        page = versions[start : start + limit]
-        self._note(page)
-        if self.repeats and cursor and page and versions[start - 1].good and start // limit % 3 == 1:
-            page = [versions[start - 1], *page]  # pages overlap now and then
-        if self.repeats and len(page) > 2 and page[1].good and start // limit % 4 == 2:
-            page = [*page[:2], page[1], *page[2:]]  # or hold a record twice
-        following = f'"{page[-1].number}"' if start + limit < len(versions) else "null"
-        return f'{{"data":[{",".join(version.text for version in page)}],"next":{following}}}'
+    def _numbers(self) -> tuple[int, ...]:
+        if self._listed[0] != self.things.newest:
+            numbers = [version.number for version in self.things.current.values()]
+            self._listed = self.things.newest, tuple(sorted(numbers) if self._by_change else numbers)
+        return self._listed[1]
 
-    def _all(self, offset: int, limit: int) -> str:
-        everything = list(self.world.current.values())
-        page = everything[offset : offset + limit]
-        self._note(page)
-        return f'{{"data":[{",".join(version.text for version in page)}],"total":{len(everything)}}}'
+    def record(self, name: str, number: int, version: Version | None = None) -> Any:
+        self.again += number in self._before
+        self._now.add(number)
+        return self.things.versions[number].value
 
-    def _by_number(self) -> list[Version]:
-        newest = self.world.newest
-        if self._sorted[0] != newest:
-            self._sorted = newest, sorted(self.world.current.values(), key=lambda version: version.number)
-        return self._sorted[1]
-
-    def _note(self, page: list[Version]) -> None:
-        numbers = {version.number for version in page}
-        self.served += len(page)
-        self.again += len(numbers & self._before)
-        self._now |= numbers
+    def is_sound(self, name: str, number: int) -> bool:
+        return self.things.versions[number].good
 
 
 class Api:
-    """Every source by its name, and every other API that is written to."""
+    """Every life's simulator by its name."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.sources: dict[str, Source] = {}
-        self.recipients: dict[str, Recipient] = {}
+        self.simulators: dict[str, Simulator] = {}
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        _, name, what, *rest = PurePosixPath(request.path).parts
-        if what == "records":
-            return await self.recipients[name].handle(request, (what, *rest))
-        body = await self.sources[name].answer(what, dict(request.query))
-        return web.Response(text=body, content_type="application/json")
+    def add(self, name: str, integration: Integration, things: Things) -> Source:
+        source = Source(integration, things)
+        self.simulators[name] = Simulator(integration, source, FAULTS, began=EPOCH)
+        return source
+
+    def handle(self, call: Call, now: datetime) -> Answer:
+        return self._simulator(call).handle(call, now)
+
+    async def hold(self, call: Call) -> None:
+        world = self._simulator(call).world
+        gate = world.gate if isinstance(world, Source) else None
+        if gate is not None and (call.params.get("cursor") or call.params.get("offset", "0") != "0"):
+            gate.reached.set()
+            await gate.opened.wait()
+
+    def _simulator(self, call: Call) -> Simulator:
+        return self.simulators[call.path.split("/")[1]]
 
 
 @asynccontextmanager
 async def open_api() -> AsyncIterator[Api]:
     api = Api()
-    async with serving(api) as api.url:
+    async with served(["http://lives.example"], SystemClock()) as front:
+        front.api, front.before = api, api.hold
+        (api.url,) = front.addresses.values()
         yield api

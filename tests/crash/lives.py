@@ -17,10 +17,11 @@ import yaml
 
 from syncline.rehearsal.killing import STATIONS, Kill
 from syncline.rehearsal.victims import Ended, Victims
-from tests.crash.api import Api, Source
+from syncline.spec import loads
+from tests.crash.api import Api
 from tests.crash.oracle import LINE, MODES, Oracle, Raw, Verdict
 from tests.crash.places import PLACES, THINGS, Place
-from tests.crash.world import World
+from tests.crash.world import Things
 
 PASSES = 3
 AHEAD = 5 + 2 * 4
@@ -116,21 +117,22 @@ class Life:
         most = kind.batch if kind.batch <= LARGE or name.number % 4 == 3 else LARGE
         records = records or int(most * self.random.uniform(1.5, 2.5 if most <= LARGE else 1.6))
         tombstones = self.mode.deletes == "when"
-        self.world = World(f"{name.seed}/{name}", records, tombstones=tombstones)
+        self.world = Things(f"{name.seed}/{name}", records, tombstones=tombstones)
         self.soft = kind.soft and self.mode.deletes is not None and self.random.random() < 0.5
         self.oracle = Oracle(self.mode, self.world, soft=self.soft, counted=kind.counted)
-        self.source = api.sources[name.slug] = Source(self.world, repeats=self.mode.feed == "changes")
         self.file = self.folder / "things.yaml"
-        self.file.write_text(yaml.safe_dump(self._integration(api.url), allow_unicode=True, sort_keys=False))
+        text = yaml.safe_dump(self._integration(f"{api.url}/{name.slug}"), allow_unicode=True, sort_keys=False)
+        self.file.write_text(text)
+        self.source = api.add(name.slug, loads(text), self.world)
 
     def _integration(self, url: str) -> dict[str, Any]:
-        mode, stream = self.mode, f"/{self.name.slug}/{self.mode.feed}"
+        mode = self.mode
         pagination: dict[str, Any] = {"kind": "cursor", "next": "next", "param": "cursor", "limit_param": "limit"}
         if mode.feed == "all":
             pagination = {"kind": "offset", "total": "total"}
         things: dict[str, Any] = {
             "name": THINGS,
-            "path": stream,
+            "path": f"/{mode.feed}",
             "records": "data",
             "primary_key": "id",
             "pagination": {**pagination, "limit": self.page},

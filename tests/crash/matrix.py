@@ -60,7 +60,7 @@ async def lived(plan: Sequence[tuple[Name, int]], folder: Path, *, at_once: int 
             async with turn:
                 life = Life(name, kills, victims, api, folder)
                 tolls[name.place, name.mode].add(await life.live())
-                del api.sources[name.slug]
+                del api.simulators[name.slug]
 
         async with asyncio.TaskGroup() as group:
             for name, kills in plan:

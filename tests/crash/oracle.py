@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from tests.crash.world import Version, World
+from tests.crash.world import Things, Version
 
 Raw = dict[str, Any]
 
@@ -138,7 +138,7 @@ class Oracle:
     killed run had done is counted among the items.
     """
 
-    def __init__(self, mode: Mode, world: World, *, soft: bool = False, counted: bool = True) -> None:
+    def __init__(self, mode: Mode, world: Things, *, soft: bool = False, counted: bool = True) -> None:
         self.mode, self.world, self.soft = mode, world, soft
         self.exact, self.counted = True, counted
         self.must: dict[int, Version] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,15 +21,13 @@ class Version(NamedTuple):
     gone: bool
     poison: str | None
     value: dict[str, Any]
-    text: str
-    """The record as the API spells it."""
 
     @property
     def good(self) -> bool:
         return self.poison is None and not self.gone
 
 
-class World:
+class Things:
     """`current` is what the API lists; `versions` all that there ever was; `removed` are ids that vanished without a word.
 
     With `tombstones` a deleted record stays and says so; else it vanishes.
@@ -104,7 +101,7 @@ class World:
             value["amount"] = "twelve"
         elif poison == "surrogate":
             value["profile"]["name"] += "\ud83c"
-        version = Version(record, number, gone, poison, value, spelled(value))
+        version = Version(record, number, gone, poison, value)
         self.current[record] = self.versions[number] = version
 
     def _value(self, record: int, number: int) -> dict[str, Any]:
@@ -137,14 +134,3 @@ class World:
 def moment(number: int) -> str:
     """When a version was written: a millisecond after the one before."""
     return (EPOCH + timedelta(milliseconds=number)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-def spelled(value: Any) -> str:
-    """JSON with every digit of a decimal."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(name)}:{spelled(inner)}" for name, inner in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(spelled, value)) + "]"
-    return json.dumps(value)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -24,37 +25,44 @@ NEVER = 3_600.0
 """Seconds that a silent answer is kept open; whoever waits has given up long before."""
 
 
-class Front:
-    """One address on loopback for each origin of the integration, and the simulator that answers at all of them.
+class Api(Protocol):
+    """Whoever answers calls, at a time that is told: the simulator, or the practice shop."""
 
-    `addresses` are ours in the place of each origin; `watch` hears of each request when it has been answered.
+    def handle(self, call: Call, now: datetime) -> Answer: ...
+
+
+class Front:
+    """One address on loopback for each origin, and one API that answers at all of them.
+
+    `addresses` are ours in the place of each origin; `before` is waited for before a call is answered.
     """
 
-    def __init__(self, clock: Clock, watch: Callable[[Seen], None] | None = None) -> None:
-        self.clock, self._watch = clock, watch
-        self.simulator: Simulator | None = None
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.api: Api | None = None
+        self.before: Callable[[Call], Awaitable[None]] = _at_once
         self.addresses: dict[str, str] = {}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        assert self.simulator is not None
+        assert self.api is not None
         call = Call(
             method=request.method,
             url=str(request.url),
             headers=request.headers,
             body=await request.read(),
         )
-        answer = self.simulator.handle(call, self.clock.now())
-        if self._watch is not None and self.simulator.seen:
-            self._watch(self.simulator.seen[-1])
-        return await _sent(answer, request)
+        await self.before(call)
+        return await _sent(self.api.handle(call, self.clock.now()), request)
+
+
+async def _at_once(call: Call) -> None:
+    """Nobody has to wait."""
 
 
 @asynccontextmanager
-async def served(
-    origins: Iterable[str], clock: Clock, *, port: int = 0, watch: Callable[[Seen], None] | None = None
-) -> AsyncIterator[Front]:
+async def served(origins: Iterable[str], clock: Clock, *, port: int = 0) -> AsyncIterator[Front]:
     """Serve on free ports, or on `port` and those after it. Raises OSError where one is taken."""
-    front = Front(clock, watch)
+    front = Front(clock)
     async with AsyncExitStack() as stack:
         for place, origin in enumerate(origins):
             front.addresses[origin] = await stack.enter_async_context(_site(front, port + place if port else 0))
@@ -91,12 +99,14 @@ async def serving(
     """
     clock = SystemClock()
     on_stage = staged(integration, act.seed, folder)
-    async with served(await origins_of(on_stage), clock, port=port, watch=watch) as front:
+    async with served(await origins_of(on_stage), clock, port=port) as front:
         here = relocated(on_stage, front.addresses)
         complete = await resolved(here.integration, here.environment, folder)
         now = clock.now()
         world = World(complete, act.seed, act.sizes, now, blueprints)
-        front.simulator = Simulator(complete, world, act.faults, began=now)
+        front.api = simulator = Simulator(complete, world, act.faults, began=now)
+        if watch is not None:
+            simulator.watch = watch
         file = folder / f"{integration.name}.yaml"
         file.write_text(dump(here.integration), encoding="utf-8")
         secrets = folder / ".env"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, ClassVar
+from collections import Counter
+from typing import Any
 
-from tests.crash.api import Api
 from tests.crash.oracle import Found
-from tests.crash.places.place import WithStateFile
-from tests.crash.recipient import Recipient
+from tests.crash.places.place import THINGS, WithStateFile
 
 
 class OtherApi(WithStateFile):
@@ -30,12 +28,6 @@ class OtherApi(WithStateFile):
     driver = ("syncline.destinations.api.sink",)
     soft = False
     counted = False  # what a killed run had sent is found to be there, and is no write of the next one
-    idempotent: ClassVar[bool] = True
-
-    def __init__(self, folder: Path, api: Api) -> None:
-        super().__init__(folder, api)
-        self.recipient = Recipient(folder.name, idempotent=self.idempotent, drops=0.03)
-        api.recipients[folder.name] = self.recipient
 
     def destination(self) -> dict[str, Any]:
         return {
@@ -55,16 +47,16 @@ class OtherApi(WithStateFile):
         return {"idempotency_header": "Idempotency-Key"}
 
     def found(self) -> Found:
+        recipient = self.api.simulators[self.folder.name].recipient
+        assert recipient is not None
+        effects = Counter((effect.operation, effect.sent.get("version", effect.number)) for effect in recipient.effects)
         return Found(
-            rows=list(self.recipient.records.values()),
+            rows=list(recipient.records[THINGS].values()),
             lines=None,
             letters=self.letters(),
             state=self.state(),
-            doubled=[effect for effect, count in self.recipient.effects.items() if count > 1],
+            doubled=[effect for effect, count in effects.items() if count > 1],
         )
-
-    def drop(self) -> None:
-        del self.api.recipients[self.folder.name]
 
 
 class SearchableApi(OtherApi):
@@ -72,7 +64,6 @@ class SearchableApi(OtherApi):
 
     name = "api-lookup"
     modes = ("upsert",)
-    idempotent = False
 
     def _safety(self) -> dict[str, Any]:
         return {"match": "id", "lookup": "GET /records?external={id}"}

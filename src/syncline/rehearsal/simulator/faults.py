@@ -1,6 +1,6 @@
 """What goes wrong at an API, each as a small value that says when: drawn by a seed, and struck while the simulator answers.
 
-A fault strikes at the `at`th call of its place, and at the `times - 1` that follow.
+A fault strikes at the `at`th call of its place and at the `times - 1` that follow; with `every`, again at every so many calls.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from syncline.rehearsal.simulator.paging import Part
 from syncline.rehearsal.simulator.values import GOLDEN, MASK, mixed
 from syncline.rehearsal.simulator.wire import Answer, Call, refused
 from syncline.rehearsal.simulator.world import World
-from syncline.spec import Integration
+from syncline.spec import Integration, Stream
 
 Place = Literal["pages", "tokens", "writes"]
 Fate = Literal["survived", "told"]
@@ -57,6 +57,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
     """Whether it may strike token requests and writes as well as pages."""
     at: int = 1
     times: int = 1
+    every: int = 0
     place: Place = "pages"
 
     @property
@@ -69,7 +70,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
         return True
 
     def strikes(self, count: int) -> bool:
-        return self.at <= count < self.at + self.times
+        since = count - self.at
+        return since >= 0 and (since % self.every if self.every else since) < self.times
 
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
         """What happens to the API before it answers."""
@@ -273,6 +275,35 @@ class CursorLoop(SamePage, frozen=True, kw_only=True, tag="cursor-loop"):
             part.indices, _ = part.listing.take(0, part.size)  # the parameter is ignored
 
 
+class Overlap(Fault, frozen=True, kw_only=True, tag="overlap"):
+    line = "a page begins with the last record of the page before"
+    mixes: ClassVar[bool] = False  # what a seed drew before there was this fault, it draws again
+
+    @classmethod
+    def concerns(cls, integration: Integration) -> bool:
+        return any(_is_led(stream) and stream.primary_key for stream in integration.streams)
+
+    def bend(self, scene: Scene, part: Part) -> None:
+        if _is_led(part.stream):
+            before, _ = part.listing.take(part.listing.back(part.place, 1), 1)
+            part.indices = self.repeated(scene, part, before if part.place else [])
+
+    def repeated(self, scene: Scene, part: Part, before: list[int]) -> list[int]:
+        return [*self._sound(scene, part, before), *part.indices]
+
+    def _sound(self, scene: Scene, part: Part, indices: list[int]) -> list[int]:
+        """Whatever of these is as it should be; a record that is refused would be refused twice."""
+        first = part.line * part.stride
+        return [index for index in indices if scene.world.is_sound(part.stream.name, first + index)]
+
+
+class Twice(Overlap, frozen=True, kw_only=True, tag="twice"):
+    line = "a record is on its page twice"
+
+    def repeated(self, scene: Scene, part: Part, before: list[int]) -> list[int]:
+        return [*self._sound(scene, part, part.indices)[:1], *part.indices]
+
+
 class Inserted(Fault, frozen=True, kw_only=True, tag="inserted"):
     line = "records are added while the list is read"
 
@@ -309,6 +340,11 @@ class DestinationAway(Fault, frozen=True, kw_only=True, tag="destination-away"):
 
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
         scene.take_away()
+
+
+def _is_led(stream: Stream) -> bool:
+    """Whether each page says where the next one is; who counts records instead would count one twice."""
+    return kind_of(type(stream.pagination)) in ("cursor", "link", "next_url", "graphql")
 
 
 def _moment(now: datetime) -> int:

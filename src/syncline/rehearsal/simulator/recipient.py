@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from syncline.destinations import GraphQLApi
 from syncline.destinations.api.forms import parse_form
 from syncline.destinations.calls import Operation
@@ -24,6 +26,14 @@ RECORD = "input"
 Act = Callable[[Stream, dict[str, str], Call], Answer]
 
 
+class Effect(msgspec.Struct, frozen=True):
+    """Something that was done to the record of this id, and what was sent for it."""
+
+    operation: Operation
+    number: str
+    sent: Record
+
+
 class Recipient:
     """Records of every stream, by their id here. It has no unique keys, so that whatever is done twice is there twice."""
 
@@ -31,7 +41,7 @@ class Recipient:
         base = urlsplit(reveal(destination.base_url))
         self._origin, self._base = f"{base.scheme}://{base.netloc}", base.path.rstrip("/")
         self.records: dict[str, dict[str, Record]] = {stream.name: {} for stream in streams}
-        self.effects = 0
+        self.effects: list[Effect] = []
         self._next = 0
         self._known: dict[str, Answer] = {}
         self._journal: TextIO | None = None
@@ -104,8 +114,8 @@ class Recipient:
 
     def _made(self, stream: Stream, named: dict[str, str], record: Record) -> Record:
         self._next += 1
-        self.effects += 1
         number = "/".join(named.values()) or str(self._next)
+        self._did("create", number, record)
         made = put_path(record, stream.into.id, number if named else self._next)
         self.records[stream.name][number] = made
         return dict(made)
@@ -115,8 +125,8 @@ class Recipient:
         record = self._one(stream, named, sent)
         if record is None:
             return refused(404, "not_found", "there is no such record")
-        self.effects += 1
         number = compile_path(stream.into.id)(record)
+        self._did("update", str(number), sent)
         record |= sent
         record.update(put_path(record, stream.into.id, number))
         return answered(self._told(stream, record))
@@ -125,9 +135,12 @@ class Recipient:
         record = self._one(stream, named, self._sent(stream, call))
         if record is None:
             return refused(404, "not_found", "there is no such record")
-        self.effects += 1
         number = next(number for number, one in self.records[stream.name].items() if one is record)
+        self._did("delete", number, {})
         return answered(self._told(stream, self.records[stream.name].pop(number)))
+
+    def _did(self, operation: Operation, number: str, sent: Record) -> None:
+        self.effects.append(Effect(operation, number, dict(sent)))
 
     def _one(self, stream: Stream, named: dict[str, str], sent: Record) -> Record | None:
         number = named.get(REMOTE)
@@ -156,8 +169,8 @@ class Recipient:
         record = self._made(stream, {}, item) if operation == "create" else self._one(stream, {}, item)
         status = 404 if record is None else 201 if operation == "create" else 200
         if record is not None and operation != "create":
-            self.effects += 1
             number = str(compile_path(into.id)(record))
+            self._did(operation, number, item)
             if operation == "delete":
                 self.records[stream.name].pop(number, None)
             else:

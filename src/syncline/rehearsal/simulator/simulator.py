@@ -54,6 +54,8 @@ class Simulator:
         self.skew = 0.0
         self.take_away: Callable[[], None] = _nothing
         """Makes the destination unreachable for a moment; set by whoever knows where it is."""
+        self.watch: Callable[[Seen], None] = _unwatched
+        """Hears of each call when it has been answered."""
         self.requests = 0
         self.seen: list[Seen] = []
         self.struck: list[Struck] = []
@@ -193,21 +195,21 @@ class Simulator:
         """Write down what was asked and answered; the answer with the server's own headers."""
         at = (now - self._began).total_seconds()
         status = answer.status if answer.ending in ("whole", "cut", "dripping") else 0
+        seen = Seen(
+            number=self.requests,
+            at=at,
+            kind=kind,
+            method=call.method,
+            path=call.path,
+            status=status,
+            stream=stream,
+            records=records,
+            fault=fault.name if fault else None,
+            delay=answer.delay,
+        )
         if len(self.seen) < KEPT or fault is not None:
-            self.seen.append(
-                Seen(
-                    number=self.requests,
-                    at=at,
-                    kind=kind,
-                    method=call.method,
-                    path=call.path,
-                    status=status,
-                    stream=stream,
-                    records=records,
-                    fault=fault.name if fault else None,
-                    delay=answer.delay,
-                )
-            )
+            self.seen.append(seen)
+        self.watch(seen)
         self._follow(call, at, status, fault)
         date = format_datetime(now + timedelta(seconds=self.skew), usegmt=True)
         return answer.but(headers=(("Date", date), ("X-Request-Id", f"r{self.requests}"), *answer.headers))
@@ -225,6 +227,10 @@ class Simulator:
 
 def _nothing() -> None:
     """There is no destination to take away."""
+
+
+def _unwatched(seen: Seen) -> None:
+    """Nobody wants to know."""
 
 
 def _door(connection: Connection, seed: int) -> Door:

@@ -323,6 +323,10 @@ class World:
         self._write(name, number, at)
         self._spoilt.setdefault((name, number), []).append((self.history(name, number)[-1].number, how))
 
+    def is_sound(self, name: str, number: int) -> bool:
+        """Whether the record is as it should be."""
+        return (name, number) not in self._spoilt
+
     def has_spoilt(self, name: str) -> bool:
         return any(stream == name for stream, _ in self._spoilt)
 
