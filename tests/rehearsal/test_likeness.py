@@ -13,7 +13,7 @@ import pytest
 from syncline.errors import UsageError
 from syncline.rehearsal.plan import mixture
 from syncline.rehearsal.rehearsal import rehearse, shown
-from syncline.rehearsal.simulator import World
+from syncline.rehearsal.simulator.world import World
 from syncline.spec import loads
 from tests.rehearsal.acts import PLAIN
 

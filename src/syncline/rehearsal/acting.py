@@ -22,9 +22,10 @@ from syncline.rehearsal.evidence import ActReport, Pass, Verdict
 from syncline.rehearsal.holdings import hold, holdings_of
 from syncline.rehearsal.network import simulated_network
 from syncline.rehearsal.oracle import Moment, Oracle
-from syncline.rehearsal.simulator import Simulator, World
 from syncline.rehearsal.simulator.faults import Deleted, Fault
 from syncline.rehearsal.simulator.quota import highest_rates
+from syncline.rehearsal.simulator.simulator import Simulator
+from syncline.rehearsal.simulator.world import World
 from syncline.rehearsal.staging import MemoryStore, Staged
 from syncline.sources import HttpSource
 from syncline.spec import Integration

@@ -12,7 +12,8 @@ from syncline.http.failures import Progress, translator
 from syncline.http.transport import headers_of
 from syncline.http.wire import Wire
 from syncline.model import Clock, Request, Response
-from syncline.rehearsal.simulator import Answer, Call, Simulator
+from syncline.rehearsal.simulator.simulator import Simulator
+from syncline.rehearsal.simulator.wire import Answer, Call
 
 
 def simulated_network(simulator: Simulator, connection: Connection, clock: Clock, pace: float = 1.0) -> Send:

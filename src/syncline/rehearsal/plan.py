@@ -92,8 +92,9 @@ def alone(integration: Integration, seed: int, kinds: Sequence[type[Fault]]) -> 
 
 
 def mixture(integration: Integration, seed: int, kinds: Sequence[type[Fault]] | None = None) -> Act:
-    """The act that this seed draws."""
-    kinds = [kind for kind in (concerned(integration) if kinds is None else kinds) if kind.mixes]
+    """The act that this seed draws, of these kinds or of all that mix."""
+    if kinds is None:
+        kinds = [kind for kind in concerned(integration) if kind.mixes]
     requests = PAGES * len(integration.streams) + PAGES
     around = places(integration)
     drawn: list[Fault] = []
@@ -120,5 +121,5 @@ def acts_of(
     """The whole rehearsal; with `names`, of these faults alone. Raises UsageError for a name that is none."""
     kinds = concerned(integration, names)
     whole = volume(integration, seed, records or production_volume(integration))
-    mixed_up = [mixture(integration, seed, kinds)] if kinds else []
+    mixed_up = [mixture(integration, seed, None if names is None else kinds)] if kinds else []
     return [whole, *alone(integration, seed, kinds), *mixed_up]

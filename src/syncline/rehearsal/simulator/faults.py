@@ -281,10 +281,10 @@ class Overlap(Fault, frozen=True, kw_only=True, tag="overlap"):
 
     @classmethod
     def concerns(cls, integration: Integration) -> bool:
-        return any(_is_led(stream) and stream.primary_key for stream in integration.streams)
+        return any(map(_may_repeat, integration.streams))
 
     def bend(self, scene: Scene, part: Part) -> None:
-        if _is_led(part.stream):
+        if _may_repeat(part.stream):
             before, _ = part.listing.take(part.listing.back(part.place, 1), 1)
             part.indices = self.repeated(scene, part, before if part.place else [])
 
@@ -342,9 +342,9 @@ class DestinationAway(Fault, frozen=True, kw_only=True, tag="destination-away"):
         scene.take_away()
 
 
-def _is_led(stream: Stream) -> bool:
-    """Whether each page says where the next one is; who counts records instead would count one twice."""
-    return kind_of(type(stream.pagination)) in ("cursor", "link", "next_url", "graphql")
+def _may_repeat(stream: Stream) -> bool:
+    """Whether records can be told apart, and each page says where the next one is: who counts them would count one twice."""
+    return bool(stream.primary_key) and kind_of(type(stream.pagination)) in ("cursor", "link", "next_url", "graphql")
 
 
 def _moment(now: datetime) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -13,12 +12,13 @@ from syncline.http import Connection
 from syncline.model import reveal
 from syncline.rehearsal.simulator.door import Door
 from syncline.rehearsal.simulator.doors import door_of
-from syncline.rehearsal.simulator.faults import Fault
+from syncline.rehearsal.simulator.faults import Fault, Place
 from syncline.rehearsal.simulator.paging import Part, Unreadable, locate, phrase
 from syncline.rehearsal.simulator.quota import TELLING, WAYS, Quota
 from syncline.rehearsal.simulator.recipient import Recipient, recipient_of
 from syncline.rehearsal.simulator.routes import Route, line_of, routes_of
 from syncline.rehearsal.simulator.seen import Kind, Seen, Struck
+from syncline.rehearsal.simulator.striking import Striking, answer_under
 from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
 from syncline.rehearsal.simulator.world import World
 from syncline.resilience import Limits
@@ -41,7 +41,7 @@ class Simulator:
     ) -> None:
         source = integration.source
         assert isinstance(source, HttpSource)
-        self.integration, self.world, self.faults = integration, world, tuple(faults)
+        self.integration, self.world = integration, world
         self.door = _door(source, world.seed)
         way, telling = WAYS[world.seed % len(WAYS)], TELLING[world.seed // len(WAYS) % len(TELLING)]
         self.quota = Quota(source.rate_limit, way, telling)
@@ -64,7 +64,7 @@ class Simulator:
         self.last_change = 0
         self._began = began
         self._routes = routes_of(source, world.streams)
-        self._counts: Counter[str] = Counter()
+        self._striking = Striking(faults)
         self._open: dict[str, list[Struck]] = {}
 
     @property
@@ -102,42 +102,30 @@ class Simulator:
         barred = self.other_door.check(call, now + timedelta(seconds=self.skew))
         return recipient.handle(call) if barred is None else barred
 
-    def _simple(self, kind: Kind, place: str, call: Call, now: datetime, serve: Callable[[], Answer]) -> Answer:
+    def _simple(self, kind: Kind, place: Place, call: Call, now: datetime, serve: Callable[[], Answer]) -> Answer:
         """A call that faults strike before or after it is served, and that is no page."""
-        faults = self._due(place)
-        answer = next((found for fault in faults if (found := fault.instead(self, call, now)) is not None), None)
-        if answer is None:
-            answer = serve()
-            for fault in faults:
-                answer = fault.afterwards(answer)
+        faults = self._striking.due(place)
+        answer = answer_under(faults, self, call, now, serve)
         return self._told(kind, call, answer, now, faults[0] if faults else None)
 
     def _stream(self, route: Route, named: dict[str, str], call: Call, now: datetime) -> Answer:
         stream, line = route.stream, line_of(route.stream, named)
-        faults = self._due("pages")
+        faults = self._striking.due("pages")
         for fault in faults:
             fault.befall(self, stream.name, line or 0, now)
-        answer = next((found for fault in faults if (found := fault.instead(self, call, now)) is not None), None)
-        records = 0
-        if answer is None:
-            answer, records = self._answer(stream, line, call, now, faults)
-            if answer.status < 400:
-                for fault in faults:
-                    answer = fault.afterwards(answer)
-        return self._told("page", call, answer, now, faults[0] if faults else None, stream=stream.name, records=records)
+        answer = answer_under(faults, self, call, now, partial(self._answer, stream, line, call, now, faults))
+        return self._told("page", call, answer, now, faults[0] if faults else None, stream=stream.name)
 
-    def _answer(
-        self, stream: Stream, line: int | None, call: Call, now: datetime, faults: Sequence[Fault]
-    ) -> tuple[Answer, int]:
+    def _answer(self, stream: Stream, line: int | None, call: Call, now: datetime, faults: Sequence[Fault]) -> Answer:
         wait = self.quota.take(now.timestamp())
         if wait is not None:
             told = {"Retry-After": str(int(wait) + 1)} if self.world.seed % 2 else {}
-            return refused(429, "too_many_requests", f"at most {self.quota.rates[0]}", told), 0
+            return refused(429, "too_many_requests", f"at most {self.quota.rates[0]}", told)
         barred = self.door.check(call, now + timedelta(seconds=self.skew))
         if barred is not None:
-            return barred, 0
+            return barred
         if line is None:
-            return refused(404, "not_found", f"there is nothing at {call.path}"), 0
+            return refused(404, "not_found", f"there is nothing at {call.path}")
         part = Part(
             stream=stream,
             call=call,
@@ -149,20 +137,19 @@ class Simulator:
         try:
             locate(part)
         except Unreadable as error:
-            return refused(400, "invalid_cursor", str(error)), 0
+            return refused(400, "invalid_cursor", str(error))
         for fault in faults:
             fault.bend(self, part)
         if stream.single and not part.indices:
-            return refused(404, "not_found", "there is no such record"), 0
+            return refused(404, "not_found", "there is no such record")
         part.records = [self.world.record(stream.name, number) for number in part.numbers]
         document, headers = phrase(part)
         headers |= self.quota.headers(now.timestamp())
         if stream.format == "ndjson":
             body = b"".join(answered(record).body + b"\n" for record in document)
-            return Answer(headers=(("Content-Type", "application/x-ndjson"), *headers.items()), body=body), len(
-                part.records
-            )
-        return answered(document, headers=headers), len(part.records)
+            lines = (("Content-Type", "application/x-ndjson"), *headers.items())
+            return Answer(headers=lines, body=body, records=len(part.records))
+        return answered(document, headers=headers).but(records=len(part.records))
 
     def _since(self, stream: Stream, call: Call) -> int | None:
         incremental, cursor = stream.incremental, self.world.blueprint(stream.name).cursor
@@ -176,21 +163,8 @@ class Simulator:
                 value = value.get(step) if isinstance(value, dict) else None
         return None if value is None else cursor.read(str(value))
 
-    def _due(self, place: str) -> list[Fault]:
-        self._counts[place] += 1
-        count = self._counts[place]
-        return [fault for fault in self.faults if fault.place == place and fault.strikes(count)]
-
     def _told(
-        self,
-        kind: Kind,
-        call: Call,
-        answer: Answer,
-        now: datetime,
-        fault: Fault | None,
-        *,
-        stream: str = "",
-        records: int = 0,
+        self, kind: Kind, call: Call, answer: Answer, now: datetime, fault: Fault | None, *, stream: str = ""
     ) -> Answer:
         """Write down what was asked and answered; the answer with the server's own headers."""
         at = (now - self._began).total_seconds()
@@ -203,7 +177,7 @@ class Simulator:
             path=call.path,
             status=status,
             stream=stream,
-            records=records,
+            records=answer.records,
             fault=fault.name if fault else None,
             delay=answer.delay,
         )

@@ -22,15 +22,17 @@ REFRESHED = ("refresh_token", "authorization_code", "device_code", "password")
 class TokenDoor(Door):
     """Gives out access tokens, and refresh tokens that are exchanged for the next."""
 
-    def __init__(self, auth: OAuth2, seed: int, lifetime: float = LIFETIME) -> None:
-        self.auth, self.lifetime = auth, lifetime
+    def __init__(self, auth: OAuth2, seed: int, lifetime: float = LIFETIME, *, forgiving: bool = True) -> None:
+        """`forgiving`: what was spent serves until the new one does, or a lost answer would lock everybody out."""
+        self.auth, self.lifetime, self._forgiving = auth, lifetime, forgiving
         self._name = f"rehearsed-{seed}"
         self._addresses = {reveal(url) for url in (auth.token_url, auth.refresh_url) if url is not None}
         self._count = 0
         self._good: dict[str, float] = {}
         """Access tokens that were given out, and when each runs out, in seconds since 1970."""
-        self._refresh = reveal(auth.refresh_token) if auth.refresh_token is not None else self.first_refresh(seed)
-        self._before = self._refresh
+        self.refresh_token = self._before = (
+            reveal(auth.refresh_token) if auth.refresh_token is not None else self.first_refresh(seed)
+        )
         self.issued = 0
 
     @staticmethod
@@ -47,7 +49,7 @@ class TokenDoor(Door):
         if not self._knows(call, given, now):
             return refused(401, "invalid_client", "the client's id or secret is wrong", {"WWW-Authenticate": "Basic"})
         grant = str(given.get("grant_type", ""))
-        if grant == "refresh_token" and given.get("refresh_token") not in (self._refresh, self._before):
+        if grant == "refresh_token" and given.get("refresh_token") not in (self.refresh_token, self._before):
             return refused(400, "invalid_grant", "the refresh token was used already, or taken back")
         if self._is_unproved(grant, given, now):
             return refused(400, "invalid_grant", "the assertion or the token to exchange does not hold")
@@ -55,7 +57,7 @@ class TokenDoor(Door):
             return refused(400, "invalid_grant", "the user name or the password is wrong")
         if not grant:
             return refused(400, "invalid_request", "grant_type is missing")
-        return self._give(now, str(given.get("refresh_token", self._refresh)))
+        return self._give(now, grant, str(given.get("refresh_token", self.refresh_token)))
 
     def _plain(self, name: str) -> str:
         names = {theirs: ours for ours, theirs in self.auth.param_names.items()}
@@ -89,7 +91,7 @@ class TokenDoor(Door):
         wanted = (reveal(self.auth.username or ""), reveal(self.auth.password or Secret("")))
         return wanted == (given.get("username"), given.get("password"))
 
-    def _give(self, now: datetime, spent: str) -> Answer:
+    def _give(self, now: datetime, grant: str, spent: str) -> Answer:
         self._count += 1
         self.issued += 1
         access = f"{self._name}-access-{self._count}"
@@ -98,10 +100,10 @@ class TokenDoor(Door):
         document = put_path({"token_type": "Bearer"}, auth.token_path, access)
         beside = auth.token_path.rpartition(".")[0]
         document = put_path(document, auth.expires_path or _below(beside, "expires_in"), int(self.lifetime))
-        if auth.grant in REFRESHED:
-            # what was spent serves until the new one does: else a lost answer would lock everybody out
-            self._before, self._refresh = spent, f"{self._name}-refresh-{self._count}"
-            document = put_path(document, auth.refresh_path or _below(beside, "refresh_token"), self._refresh)
+        if auth.grant in REFRESHED and grant != "client_credentials":
+            self.refresh_token = f"{self._name}-refresh-{self._count}"
+            self._before = spent if self._forgiving else self.refresh_token
+            document = put_path(document, auth.refresh_path or _below(beside, "refresh_token"), self.refresh_token)
         return answered(document, headers={"Cache-Control": "no-store"})
 
     def check(self, call: Call, now: datetime) -> Answer | None:

@@ -53,13 +53,14 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the API answers. `delay` is the time until its first byte, in seconds."""
+    """What the API answers. `delay` is the time until its first byte, in seconds; `records` are those on its page."""
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     delay: float = LATENCY
     ending: Ending = "whole"
+    records: int = 0
 
     def but(self, **changes: Any) -> Answer:
         return msgspec.structs.replace(self, **changes)
