@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
-from aiohttp import web
 
+from syncline.rehearsal.simulator.door import Door
+from syncline.rehearsal.simulator.faults import Fault, Scene
+from syncline.rehearsal.simulator.striking import Striking, answer_under
+from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
 from syncline.spec import Integration, loads
 
-Fault = Callable[[web.Request], web.StreamResponse | None]
+DATE = {"Date": "Thu, 22 Jan 2026 12:00:00 GMT"}
 
 
 class Shelf:
     """Books by cursor pages at /books, their reviews at /books/{id}/reviews, and votes below each review.
 
-    `requests` are the path and query of everything asked; `fault` may answer in the API's place.
+    `requests` are the path and query of everything asked; `statuses` are told at their paths in the place of an answer.
     """
 
     def __init__(self, books: int = 10, page: int = 3) -> None:
@@ -34,34 +37,41 @@ class Shelf:
             for number in range(1, books + 1)
         ]
         self.requests: list[str] = []
-        self.fault: Fault | None = None
+        self.statuses: dict[str, int] = {}
+        self.door = Door()
+        self.strike()
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append(request.path_qs)
-        if self.fault is not None and (answer := self.fault(request)) is not None:
-            return answer
-        parts = request.path.strip("/").split("/")
-        if parts == ["books"]:
-            since = request.query.get("since", "")
-            found = sorted(
-                (b for b in self.books if str(b["updated_at"]) >= since), key=lambda b: (b["updated_at"], b["id"])
-            )
-            return self._paged(found, request)
-        if parts[0] == "books" and parts[2:] == ["reviews"]:
-            book = int(parts[1])
-            return self._paged([{"id": book * 100 + n, "stars": n} for n in range(book % 3)], request)
-        if parts[0] == "books" and parts[4:] == ["votes"]:
-            return self._paged([{"vote": n} for n in range(2)], request)
-        return web.json_response({"error": "no such thing"}, status=404)
+    def strike(self, *faults: Fault) -> None:
+        """The simulator's faults, from the next request on; none: nothing goes wrong any more."""
+        self._striking = Striking(faults)
 
-    def _paged(self, records: list[dict[str, Any]], request: web.Request) -> web.Response:
-        begin = int(request.query.get("cursor", "0"))
+    def handle(self, call: Call, now: datetime) -> Answer:
+        self.requests.append(call.url.removeprefix(f"http://{call.headers['Host']}"))
+        faults = self._striking.due("pages")
+        return answer_under(faults, cast(Scene, self), call, now, partial(self._let_in, call, now))
+
+    def _let_in(self, call: Call, now: datetime) -> Answer:
+        barred = self.door.check(call, now)
+        if barred is not None:
+            return barred
+        if call.path in self.statuses:
+            return refused(self.statuses[call.path], "refused", "so it was decided")
+        match call.path.strip("/").split("/"):
+            case ["books"]:
+                since = call.params.get("since", "")
+                found = [book for book in self.books if str(book["updated_at"]) >= since]
+                return self._paged(sorted(found, key=lambda book: (book["updated_at"], book["id"])), call)
+            case ["books", book, "reviews"]:
+                return self._paged([{"id": int(book) * 100 + n, "stars": n} for n in range(int(book) % 3)], call)
+            case ["books", _, "reviews", _, "votes"]:
+                return self._paged([{"vote": n} for n in range(2)], call)
+        return refused(404, "not_found", "no such thing")
+
+    def _paged(self, records: list[dict[str, Any]], call: Call) -> Answer:
+        begin = int(call.params.get("cursor", "0"))
         end = begin + self.page
         following = str(end) if end < len(records) else None
-        body = {"data": records[begin:end], "meta": {"next": following}}
-        return web.Response(
-            text=json.dumps(body), content_type="application/json", headers={"Date": "Thu, 22 Jan 2026 12:00:00 GMT"}
-        )
+        return answered({"data": records[begin:end], "meta": {"next": following}}, headers=DATE)
 
 
 CURSOR = {"kind": "cursor", "next": "meta.next", "param": "cursor"}

@@ -10,6 +10,7 @@ from aiohttp import web
 from syncline.destinations import Sample
 from syncline.engine import arun, opened_state, plan, retry_rejects
 from syncline.errors import SpecError
+from syncline.rehearsal.simulator.faults import ServerError
 from tests.engine.shelf import Shelf, books, integration, rows
 from tests.support.serving import serving
 
@@ -78,9 +79,8 @@ async def test_r26_a_partial_listing_deletes_nothing(tmp_path: Path) -> None:
     async with serving(shelf) as url:
         file = integration(url, tmp_path, everything(deletes={"missing": True}))
         await arun(file)
-        shelf.fault = lambda request: web.Response(status=500) if request.query.get("cursor") == "6" else None
+        shelf.strike(ServerError(at=3))
         assert (await arun(file, full=True)).status == "failed"
-        shelf.fault = None
         await arun(file, limit=3)
         assert rows(tmp_path, "SELECT count(*) FROM books") == [(12,)]
         report = await arun(file)  # the rest of the pass

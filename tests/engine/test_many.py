@@ -11,6 +11,9 @@ from aiohttp import web
 
 from syncline import events
 from syncline.engine import arun_many, run_many
+from syncline.model import SystemClock
+from syncline.rehearsal.front import Front
+from syncline.rehearsal.simulator.wire import Call
 from syncline.spec import Integration
 from tests.engine.shelf import Shelf, books, integration, rows
 from tests.support.serving import serving
@@ -21,11 +24,12 @@ def named(name: str, url: str, folder: Path, **source: object) -> Integration:
     return integration(url, folder, stream, **source).model_copy(update={"name": name})
 
 
-class Counting(Shelf):
-    """Knows by how many connections it was asked, and how many requests were under way at most."""
+class Counting:
+    """A shelf that knows by how many connections it was asked, and how many requests were under way at most."""
 
     def __init__(self, books: int) -> None:
-        super().__init__(books)
+        self._front = Front(SystemClock())
+        self._front.api = Shelf(books)
         self.sockets: set[tuple[str, int]] = set()
         self.under_way = self.most = 0
 
@@ -37,7 +41,7 @@ class Counting(Shelf):
         try:
             for _ in range(5):
                 await asyncio.sleep(0)
-            return await super().__call__(request)
+            return await self._front.answer(request)
         finally:
             self.under_way -= 1
 
@@ -89,13 +93,11 @@ async def test_r33_asked_to_stop_those_under_way_checkpoint_and_no_others_begin(
     stop = asyncio.Event()
     shelf = Shelf(books=30)
 
-    def fault(request: web.Request) -> web.StreamResponse | None:
-        if len(shelf.requests) == 4:
+    async def at_the_fourth(call: Call) -> None:
+        if len(shelf.requests) == 3:
             stop.set()
-        return None
 
-    shelf.fault = fault
-    async with serving(shelf) as url:
+    async with serving(shelf, before=at_the_fourth) as url:
         chosen = [named(f"shelf-{n}", url, tmp_path) for n in range(3)]
         reports = await arun_many(chosen, at_once=1, stop=stop)
         assert [report.status for report in reports] == ["interrupted"] * 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from aiohttp import web
 from syncline import events
 from syncline.engine import Report, arun, plan, preview, retry_rejects
 from syncline.errors import AuthError, LeaseError, UsageError
+from syncline.rehearsal.simulator.faults import ServerError, TimeoutBefore
+from syncline.rehearsal.simulator.wire import Answer, Call, answered
 from tests.engine.shelf import CURSOR, Shelf, books, integration, rows
 from tests.support.serving import serving
 
@@ -52,7 +55,7 @@ async def test_full_reads_everything_again_and_rewrites_nothing(tmp_path: Path) 
 
 async def test_a_run_goes_on_at_the_page_where_the_last_one_failed(tmp_path: Path) -> None:
     shelf = Shelf(books=10)
-    shelf.fault = lambda request: web.Response(status=500) if request.query.get("cursor") == "6" else None
+    shelf.strike(ServerError(at=3))
     async with serving(shelf) as url:
         file = integration(url, tmp_path, books())
         heard: list[events.Event] = []
@@ -66,7 +69,6 @@ async def test_a_run_goes_on_at_the_page_where_the_last_one_failed(tmp_path: Pat
         assert failed.error is not None
         assert failed.error["where"]["page"] == 3
 
-        shelf.fault = None
         shelf.requests.clear()
         resumed = await arun(file)
         assert shelf.requests == ["/books?cursor=6", "/books?cursor=9"]
@@ -160,11 +162,11 @@ async def test_grandchildren_go_on_where_they_were_interrupted(tmp_path: Path) -
     shelf = Shelf(books=7)
     async with serving(shelf) as url:
         file = integration(url, tmp_path, books(), REVIEWS, VOTES)
-        shelf.fault = lambda request: web.Response(status=500) if "/501/" in request.path else None
+        shelf.statuses = {"/books/5/reviews/501/votes": 500}
         assert (await arun(file, streams=["votes"])).status == "failed"
         before = rows(tmp_path, "SELECT count(*) FROM votes")[0][0]
         assert before == 2 * 5
-        shelf.fault = None
+        shelf.statuses = {}
         shelf.requests.clear()
         report = await arun(file, streams=["votes"])
         asked = [path for path in shelf.requests if path.endswith("/votes")]
@@ -226,7 +228,7 @@ async def test_partitions_are_read_each_with_its_value(tmp_path: Path) -> None:
 
 async def test_a_status_that_means_nothing_there_is_ignored_where_the_file_says_so(tmp_path: Path) -> None:
     shelf = Shelf(books=4)
-    shelf.fault = lambda request: web.Response(status=404) if request.path == "/books/2/reviews" else None
+    shelf.statuses = {"/books/2/reviews": 404}
     async with serving(shelf) as url:
         assert (await arun(integration(url, tmp_path, books(), REVIEWS), streams=["reviews"])).status == "failed"
         patient = integration(url, tmp_path, books(), {**REVIEWS, "on_status": {404: "ignore"}})
@@ -239,28 +241,25 @@ async def test_a_status_that_the_file_calls_an_answer_is_neither_repeated_nor_he
 ) -> None:
     """Ten parents in a row whose children answer 500 would open the circuit, and be asked for fifty times."""
     shelf = Shelf(books=13)
-    asked: list[str] = []
+    shelf.statuses = {f"/books/{number}/reviews": 500 for number in range(1, 13)}
 
-    def fault(request: web.Request) -> web.Response | None:
-        if not request.path.endswith("/reviews") or request.path == "/books/13/reviews":
-            return None
-        asked.append(request.path)
-        return web.Response(status=500)
+    def asked() -> list[str]:
+        paths, shelf.requests = [path for path in shelf.requests if path in shelf.statuses], []
+        return paths
 
-    shelf.fault = fault
     async with serving(shelf) as url:
         patience = {"retry": {"attempts": 3}}
         ignoring = integration(url, tmp_path, books(), {**REVIEWS, "on_status": {500: "ignore"}}, **patience)
         report = await arun(ignoring, streams=["reviews"])
         assert (report.status, report.conduct.retries) == ("done", 0)
-        assert len(asked) == len(set(asked)) == 12
+        paths = asked()
+        assert len(paths) == len(set(paths)) == 12
         assert rows(tmp_path, "SELECT DISTINCT book_id FROM reviews") == [(13,)]
-        asked.clear()
         failing = integration(url, tmp_path, books(), {**REVIEWS, "on_status": {500: "fail"}}, **patience)
         report = await arun(failing, streams=["reviews"], full=True)
-        assert (
-            report.status == "failed" and len(asked) == len(set(asked)) <= 4
-        )  # none twice; four are under way at once
+        paths = asked()
+        assert report.status == "failed"
+        assert len(paths) == len(set(paths)) <= 4, "none twice; four are under way at once"
 
 
 @pytest.mark.parametrize(
@@ -344,12 +343,11 @@ async def test_r31_a_second_runner_is_turned_away_at_once(tmp_path: Path) -> Non
     shelf = Shelf(books=4)
     entered, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slowly(request: web.Request) -> web.StreamResponse:
+    async def slowly(call: Call) -> None:
         entered.set()
         await go_on.wait()
-        return await shelf(request)
 
-    async with serving(slowly) as url:
+    async with serving(shelf, before=slowly) as url:
         file = integration(url, tmp_path, books())
         first = asyncio.create_task(arun(file))
         await entered.wait()
@@ -382,12 +380,8 @@ async def test_r33_a_run_that_is_asked_to_stop_checkpoints_and_leaves(tmp_path: 
 async def test_r33_a_cancelled_run_leaves_a_state_from_which_to_go_on(tmp_path: Path) -> None:
     shelf = Shelf(books=12)
 
-    async def hang_at_the_third(request: web.Request) -> web.StreamResponse:
-        if request.query.get("cursor") == "6":
-            await asyncio.sleep(60)
-        return await shelf(request)
-
-    async with serving(hang_at_the_third) as url:
+    shelf.strike(TimeoutBefore(at=3))
+    async with serving(shelf) as url:
         file = integration(url, tmp_path, books())
         written = asyncio.Event()
 
@@ -475,15 +469,13 @@ async def test_an_unknown_stream_and_a_missing_secret_are_said_before_anything_h
 
 
 async def test_children_keep_their_cursor_when_there_is_no_parent_to_ask_for(tmp_path: Path) -> None:
-    shelf = Shelf(books=2)
-    asked: list[str] = []
+    class WithNotes(Shelf):
+        def handle(self, call: Call, now: datetime) -> Answer:
+            answer = super().handle(call, now)
+            notes = [{"id": call.path, "at": "2026-01-01T00:00:00Z"}]
+            return answered(notes) if call.path.endswith("/notes") else answer
 
-    async def api(request: web.Request) -> web.StreamResponse:
-        asked.append(request.path_qs)
-        if request.path.endswith("/notes"):
-            return web.json_response([{"id": request.path, "at": "2026-01-01T00:00:00Z"}])
-        return await shelf(request)
-
+    shelf = WithNotes(books=2)
     notes = {
         "name": "notes",
         "path": "/books/{book_id}/notes",
@@ -491,12 +483,12 @@ async def test_children_keep_their_cursor_when_there_is_no_parent_to_ask_for(tmp
         "parent": {"stream": "books", "key": "id", "as": "book_id"},
         "incremental": {"cursor": "at", "param": "since"},
     }
-    async with serving(api) as url:
+    async with serving(shelf) as url:
         file = integration(url, tmp_path, books(incremental=None), notes)
         await arun(file, streams=["notes"])
         kept, shelf.books = shelf.books, []
         await arun(file, streams=["notes"])
         shelf.books = kept
-        asked.clear()
+        shelf.requests.clear()
         await arun(file, streams=["notes"])
-        assert "/books/1/notes?since=2026-01-01T00%3A00%3A00Z" in asked
+        assert "/books/1/notes?since=2026-01-01T00%3A00%3A00Z" in shelf.requests

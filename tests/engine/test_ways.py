@@ -16,6 +16,7 @@ from aiohttp import web
 from syncline import events
 from syncline.engine import Report, arun
 from syncline.errors import SpecError
+from syncline.rehearsal.simulator.faults import ServerError, Unavailable
 from syncline.spec import Integration, loads
 from syncline.spec.yaml_write import write
 from tests.engine.shelf import Shelf, books, integration, rows
@@ -179,10 +180,9 @@ async def test_files_of_json_lines_are_complete_and_exact(tmp_path: Path) -> Non
         return loads(write(data))
 
     async with serving(shelf) as url:
-        shelf.fault = lambda request: web.Response(status=500) if request.query.get("cursor") == "6" else None
+        shelf.strike(ServerError(at=3))
         assert (await arun(to_files(url, "append"))).status == "failed"
         assert list(tmp_path.glob("append/*.jsonl")) == []
-        shelf.fault = None
         assert (await arun(to_files(url, "append"))).status == "done"
         [file] = tmp_path.glob("append/*.jsonl")
         assert [json.loads(line) for line in file.read_text().splitlines()] == shelf.books
@@ -239,14 +239,7 @@ async def test_s9_not_even_in_a_traceback(tmp_path: Path, monkeypatch: pytest.Mo
 
 async def test_every_account_adds_up_through_faults(tmp_path: Path) -> None:
     shelf = Shelf(books=40, page=7)
-    count = 0
-
-    def sometimes(request: web.Request) -> web.StreamResponse | None:
-        nonlocal count
-        count += 1
-        return web.Response(status=503) if count % 3 == 0 else None
-
-    shelf.fault = sometimes
+    shelf.strike(Unavailable(at=3, every=3))
     reports: list[Report] = []
     async with serving(shelf) as url:
         for _ in range(10):

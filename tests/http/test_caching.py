@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from syncline.engine import Report, arun
 from syncline.errors import ClientError
 from syncline.http import Connection
 from syncline.http.caching import MOST_PAGES, Known, PageMemory
 from syncline.model import Request, Response, Secret
+from syncline.rehearsal.simulator.faults import ServerError
+from syncline.rehearsal.simulator.wire import Answer, Call
 from tests.engine.shelf import Shelf, books, integration, rows
 from tests.http.servers import answer
 from tests.http.test_origins import Web
@@ -35,20 +36,18 @@ class TaggedShelf(Shelf):
         super().__init__(books, page)
         self.answers: list[int] = []
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        found = await super().__call__(request)
-        assert isinstance(found, web.Response)
+    def handle(self, call: Call, now: datetime) -> Answer:
+        found = super().handle(call, now)
         if found.status == 200:
-            assert isinstance(found.body, bytes)
-            tag = f'W/"{hashlib.sha256(found.body).hexdigest()[:16]}"'
+            told = {}
             if self.tags:
-                found.headers["ETag"] = tag
+                told["ETag"] = f'W/"{hashlib.sha256(found.body).hexdigest()[:16]}"'
             if self.dates is not None:
-                found.headers["Last-Modified"] = format_datetime(self.dates, usegmt=True)
-            known = request.headers.get("If-None-Match") == tag if self.tags else False
-            since = request.headers.get("If-Modified-Since")
-            if known or (self.dates and since == found.headers["Last-Modified"]):
-                found = web.Response(status=304, headers=found.headers)
+                told["Last-Modified"] = format_datetime(self.dates, usegmt=True)
+            found = found.but(headers=(*found.headers, *told.items()))
+            known = call.headers.get("If-None-Match"), call.headers.get("If-Modified-Since")
+            if known[0] == told.get("ETag", "") or known[1] == told.get("Last-Modified", ""):
+                found = found.but(status=304, body=b"")
         self.answers.append(found.status)
         return found
 
@@ -200,9 +199,8 @@ async def test_a_pass_that_broke_off_knows_what_the_last_complete_one_knew(tmp_p
         for book in shelf.books:
             book["title"] = "Changed"
         shelf.books[8]["title"] = "Book 9"
-        shelf.fault = lambda request: web.Response(status=500) if request.query.get("cursor") == "6" else None
+        shelf.strike(ServerError(at=3))
         assert (await arun(file)).status == "failed"
-        shelf.fault = None
         shelf.books[8]["title"] = "Late"
         assert (await arun(file)).status == "done"
         assert rows(tmp_path, "SELECT DISTINCT title FROM books ORDER BY 1") == [("Changed",), ("Late",)]

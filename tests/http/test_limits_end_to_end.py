@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from syncline import events
 from syncline.engine import arun
+from syncline.rehearsal.simulator.faults import Limited
 from tests.engine.shelf import Shelf, books, integration, rows
 from tests.support.clock import SimulatedClock
 from tests.support.serving import serving
@@ -18,10 +17,7 @@ from tests.support.serving import serving
 
 async def test_r13_a_wait_over_max_wait_keeps_the_checkpoint_and_exits_6_with_the_time(tmp_path: Path) -> None:
     shelf = Shelf(books=10)
-    busy = web.Response
-    shelf.fault = lambda request: (
-        busy(status=429, headers={"Retry-After": "86400"}) if request.query.get("cursor") == "6" else None
-    )
+    shelf.strike(Limited(at=3, wait=86_400))
     async with serving(shelf) as url:
         file = integration(url, tmp_path, books())
         before = datetime.now(UTC)
@@ -31,7 +27,6 @@ async def test_r13_a_wait_over_max_wait_keeps_the_checkpoint_and_exits_6_with_th
         assert timedelta(seconds=86_399) <= deferred.until - before <= timedelta(seconds=86_500)
         assert rows(tmp_path, "SELECT count(*) FROM books") == [(6,)]
 
-        shelf.fault = None
         shelf.requests.clear()
         done = await arun(file)
         assert (done.status, done.exit_code) == ("done", 0)
@@ -64,15 +59,7 @@ async def test_a_shared_quota_holds_over_runs(tmp_path: Path) -> None:
 
 async def test_every_wait_over_five_seconds_says_why_and_until_when(tmp_path: Path) -> None:
     shelf, clock = Shelf(books=10), SimulatedClock()
-    refused = asyncio.Event()
-
-    def fault(request: web.Request) -> web.Response | None:
-        if request.query.get("cursor") == "3" and not refused.is_set():
-            refused.set()
-            return web.Response(status=429, headers={"Retry-After": "42"})
-        return None
-
-    shelf.fault = fault
+    shelf.strike(Limited(at=2, wait=42))
     waits: list[events.Waiting] = []
     async with serving(shelf) as url:
         done = await arun(

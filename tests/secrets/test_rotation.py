@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import keyring
@@ -17,6 +18,8 @@ from aiohttp import web
 from syncline.cli.door import as_json, block, redacted_error
 from syncline.engine import arun
 from syncline.errors import SynclineError
+from syncline.rehearsal.simulator.door import Door, unauthorised
+from syncline.rehearsal.simulator.wire import Answer, Call
 from tests.engine.shelf import Shelf, books, integration, rows
 from tests.secrets.standins import ALL, CANARY, LOGIN, TOKEN, StandIn
 from tests.secrets.test_managers import Ring
@@ -25,16 +28,20 @@ from tests.support.serving import serving
 BEARER = {"kind": "bearer", "token": "${KEY}"}
 
 
-def takes(shelf: Shelf, good: Callable[[], str]) -> None:
-    """Let the shelf refuse whoever has another token."""
-    shelf.fault = lambda request: (
-        None if request.headers["Authorization"] == f"Bearer {good()}" else web.Response(status=401)
-    )
+class Guarded(Door):
+    """Lets in whoever has the token that is good for the call."""
+
+    def __init__(self, good: Callable[[Call], str]) -> None:
+        self._good = good
+
+    def check(self, call: Call, now: datetime) -> Answer | None:
+        good = f"Bearer {self._good(call)}"
+        return None if call.headers["Authorization"] == good else unauthorised("another token", "Bearer")
 
 
 async def test_the_next_run_of_a_program_sees_the_new_value(tmp_path: Path) -> None:
     shelf, environment = Shelf(), {"KEY": "first-token"}
-    takes(shelf, lambda: environment["KEY"])
+    shelf.door = Guarded(lambda call: environment["KEY"])
     async with serving(shelf) as url:
         file = integration(url, tmp_path, books(), auth=BEARER)
         assert (await arun(file, environment=environment)).status == "done"
@@ -48,13 +55,12 @@ async def test_a_run_goes_on_where_its_credentials_were_rotated(tmp_path: Path, 
     shelf, environment = Shelf(books=10, page=3), {"KEY": "first-token"}
     heard: list[str] = []
 
-    def fault(request: web.Request) -> web.StreamResponse | None:
-        if request.query.get("cursor", "0") == at:
+    def good(call: Call) -> str:
+        if call.params.get("cursor", "0") == at:
             environment["KEY"] = "second-token"
-        good = request.headers["Authorization"] == f"Bearer {environment['KEY']}"
-        return None if good else web.Response(status=401)
+        return environment["KEY"]
 
-    shelf.fault = fault
+    shelf.door = Guarded(good)
     async with serving(shelf) as url:
         file = integration(url, tmp_path, books(), auth=BEARER)
         report = await arun(
@@ -69,7 +75,7 @@ async def test_a_run_goes_on_where_its_credentials_were_rotated(tmp_path: Path, 
 
 async def test_credentials_that_stay_wrong_are_asked_for_once_more_and_end_the_run(tmp_path: Path) -> None:
     shelf = Shelf()
-    takes(shelf, lambda: "another-token")
+    shelf.door = Guarded(lambda call: "another-token")
     async with serving(shelf) as url:
         report = await arun(integration(url, tmp_path, books(), auth=BEARER), environment={"KEY": "first-token"})
     assert (report.status, report.exit_code) == ("failed", 4)

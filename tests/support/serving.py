@@ -1,4 +1,4 @@
-"""A real local server around one handler."""
+"""An API of a test's own on a real server: the simulator's, in front of an object that answers calls or of one handler."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from syncline.model import SystemClock
+from syncline.rehearsal.front import Api, Handler, served, site
+from syncline.rehearsal.simulator.wire import Call
+
+Before = Callable[[Call], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
-    """Serve every path on a free loopback port; gives the base address."""
+async def serving(api: Api | Handler, *, before: Before | None = None) -> AsyncIterator[str]:
+    """Serve every path on a free loopback port; gives the base address. `before` is waited for before each answer of an Api."""
+    if not hasattr(api, "handle"):
 
-    async def answer(request: web.Request) -> web.StreamResponse:
-        return await handler(request)
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return await api(request)  # looked up each time: handlers may change
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
+        async with site(answer) as url:
+            yield url
+        return
+    async with served(["http://api.example"], SystemClock()) as front:
+        front.api, front.before = api, before or front.before
+        yield front.addresses["http://api.example"]

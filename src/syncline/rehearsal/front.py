@@ -19,6 +19,9 @@ NEVER = 3_600.0
 """Seconds that a silent answer is kept open; whoever waits has given up long before."""
 
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
 class Api(Protocol):
     """Whoever answers calls, at a time that is told: the simulator, or the practice shop."""
 
@@ -41,7 +44,7 @@ class Front:
         assert self.api is not None
         call = Call(
             method=request.method,
-            url=str(request.url),
+            url=f"{request.scheme}://{request.host}{request.raw_path}",  # as it was sent: signatures are about that
             headers=request.headers,
             body=await request.read(),
         )
@@ -59,14 +62,15 @@ async def served(origins: Iterable[str], clock: Clock, *, port: int = 0) -> Asyn
     front = Front(clock)
     async with AsyncExitStack() as stack:
         for place, origin in enumerate(origins):
-            front.addresses[origin] = await stack.enter_async_context(_site(front, port + place if port else 0))
+            front.addresses[origin] = await stack.enter_async_context(site(front.answer, port + place if port else 0))
         yield front
 
 
 @asynccontextmanager
-async def _site(front: Front, port: int) -> AsyncIterator[str]:
+async def site(answer: Handler, port: int = 0) -> AsyncIterator[str]:
+    """Serve every path on loopback, on a free port if none is named; gives the base address."""
     app = web.Application(client_max_size=64 * 2**20)
-    app.router.add_route("*", "/{path:.*}", front.answer)
+    app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:

@@ -12,12 +12,12 @@ from typing import Any
 import aiohttp
 import duckdb
 import pytest
-from aiohttp import web
 
 from syncline import events
 from syncline.engine import Report, arun, plan, retry_rejects
 from syncline.model import decode_json
 from syncline.rehearsal.shop import Shop
+from syncline.rehearsal.simulator.faults import ServerError
 from syncline.spec import Integration, loads
 from tests.destinations.files.support import current, lines, names
 from tests.engine.shelf import CURSOR, Shelf, books
@@ -100,7 +100,7 @@ def meant(order: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("lost", [False, True])
 async def test_a_run_goes_on_with_its_file_and_begins_anew_where_that_is_gone(tmp_path: Path, lost: bool):
     api = Shelf(books=10)
-    api.fault = lambda request: web.Response(status=500) if request.query.get("cursor") == "6" else None
+    api.strike(ServerError(at=3))
     told: list[str] = []
 
     def listen(scope: events.Scope, event: events.Event) -> None:
@@ -113,7 +113,6 @@ async def test_a_run_goes_on_with_its_file_and_begins_anew_where_that_is_gone(tm
         assert all(name.startswith(".syncline/") for name in names(tmp_path / "out"))
         if lost:
             shutil.rmtree(tmp_path / "out")
-        api.fault = None
         report = done(await arun(shelf(url), listeners=[listen]))
         assert report.account.written == (10 if lost else 4)
         again = done(await arun(shelf(url)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,8 +15,9 @@ Ending = Literal["whole", "cut", "hung up", "silent", "dripping"]
 open; or never, a byte at a time."""
 
 LATENCY = 0.05
-HALF = "\uf8ff"
-"""Stands for a lone half of a character on its way through an encoder that takes none."""
+HALVES, STAND_INS = re.compile("[\ud800-\udfff]"), re.compile("[\U000f0000-\U000f07ff]")
+AWAY = 0xF0000 - 0xD800
+"""Lone halves of characters, and as far from them what stands for each on its way through an encoder that takes none."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,16 +75,17 @@ def answered(document: Any, status: int = 200, headers: dict[str, str] | None = 
 
 
 def encoded(document: Any) -> bytes:
-    """JSON, in which half a character is spelled as the escape that it can only be."""
+    """JSON, in which half a character is spelled as the escape that alone can spell it."""
     try:
         return encode_json(document)
     except UnicodeEncodeError:
-        return encode_json(_marked(document)).replace(HALF.encode(), b"\\ud83c")
+        text = encode_json(_marked(document)).decode()
+        return STAND_INS.sub(lambda found: f"\\u{ord(found[0]) - AWAY:04x}", text).encode()
 
 
 def _marked(value: Any) -> Any:
     if isinstance(value, str):
-        return value.replace("\ud83c", HALF)
+        return HALVES.sub(lambda found: chr(ord(found[0]) + AWAY), value)
     if isinstance(value, dict):
         return {name: _marked(inner) for name, inner in value.items()}
     return [_marked(inner) for inner in value] if isinstance(value, list) else value
