@@ -119,3 +119,32 @@ def test_a_test_alert_that_does_not_arrive_fails_the_line(
     monkeypatch.setenv("NOBODY_THERE", "http://127.0.0.1:9/hook")
     assert main(["check", str(file), "--only", "alerts", "--test-alerts"]) == 1
     assert "no connection to '127.0.0.1'" in capsys.readouterr().out
+
+
+def test_u11_off_a_terminal_it_says_how_far_it_is(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncline.cli.progress.EVERY", 0.001)
+    assert main(["check", str(file), "--only", "pages"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert all("event=progress integration=things stage=" in line for line in lines)
+    assert any('stage="pages: ' in line for line in lines)
+
+
+def test_u11_a_rehearsal_says_how_far_it_is(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncline.cli.progress.EVERY", 0.001)
+    monkeypatch.chdir(file.parent)
+    assert main(["rehearse", str(file), "--faults", "503", "--records", "200", "--json"]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert {"volume", "503"} & {json.loads(line)["stage"] for line in said}
+
+
+def test_records_look_like_those_that_are_shown(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = file.parent / "answer.json"
+    shown.write_text(json.dumps({"data": [{"id": 7, "colour": "teal"}]}))
+    assert main(["check", str(file), "--only", "pages", "--like", f"things={shown}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ok"]
+    assert main(["check", str(file), "--only", "pages", "--like", str(file.parent / "none.json")]) == 2
+    assert "none.json cannot be read" in capsys.readouterr().err

@@ -16,8 +16,10 @@ import msgspec
 from syncline.cli.door import as_json, redacted_text
 from syncline.cli.logs import log_listener
 from syncline.cli.paint import Paint, is_terminal, paint, printable
+from syncline.cli.progress import Stages, beating
 from syncline.cli.verbs.alerts import tried
 from syncline.errors import UsageError
+from syncline.model import SystemClock
 from syncline.model.names import did_you_mean
 from syncline.model.units import span
 from syncline.rehearsal.checklist import LINES, LIVE, Checked, Line, check, look
@@ -29,7 +31,7 @@ Tell = Callable[[str], None]
 MARKS = {"held": "✓", "failed": "✗", "not applicable": "–", "not tried": "?"}
 NARROWEST, WIDEST = 60, 100
 INDENT = 17
-MOST_EVIDENCE = 3
+MOST_EVIDENCE = 4
 """Sentences of a line that held; the report has them all."""
 
 
@@ -37,12 +39,7 @@ def main(arguments: argparse.Namespace, file: Path, linted: list[dict[str, Any]]
     """Check one file that has no mistakes; 1 where a line does not hold."""
     lines = _chosen(arguments.only or [], live=arguments.live)
     brush = paint(sys.stdout)
-    told = _telling(paint(sys.stderr)) if is_terminal(sys.stderr) else None
-    try:
-        checked = asyncio.run(_checked(arguments, file, lines, told or _ignore))
-    finally:
-        if told is not None:
-            sys.stderr.write("\r\x1b[2K")
+    checked = asyncio.run(_told(arguments, file, lines))
     if arguments.report is not None:
         _store(checked, Path(arguments.report))
     if arguments.json:
@@ -53,6 +50,18 @@ def main(arguments: argparse.Namespace, file: Path, linted: list[dict[str, Any]]
         if arguments.report is not None:
             print(f"  {brush.dim('look')}  {printable(str(Path(arguments.report) / 'rehearsal.html'))}")
     return 0 if checked.holds else 1
+
+
+async def _told(arguments: argparse.Namespace, file: Path, lines: list[str]) -> Checked:
+    """The same, with what is under way on stderr: at once on a terminal, every ten seconds elsewhere."""
+    if not is_terminal(sys.stderr):
+        stages = Stages(load(file).name, clock := SystemClock())
+        async with beating(sys.stderr, clock, stages.data, json=arguments.json):
+            return await _checked(arguments, file, lines, stages)
+    try:
+        return await _checked(arguments, file, lines, _telling(paint(sys.stderr)))
+    finally:
+        sys.stderr.write("\r\x1b[2K")
 
 
 async def _checked(arguments: argparse.Namespace, file: Path, lines: list[str], tell: Tell) -> Checked:
@@ -66,6 +75,8 @@ async def _checked(arguments: argparse.Namespace, file: Path, lines: list[str], 
         seed=arguments.seed,
         lines=lines,
         most=arguments.records,
+        like=arguments.like,
+        scratch=arguments.scratch,
         logging=lambda stream: log_listener("json", "debug", stream),
         tell=tell,
     )
@@ -101,10 +112,6 @@ def _chosen(asked: list[str], *, live: bool) -> list[str]:
     return names or list(known if live else LINES)
 
 
-def _ignore(what: str) -> None:
-    """Nobody watches."""
-
-
 def _telling(brush: Paint) -> Tell:
     count = 0
 
@@ -137,6 +144,9 @@ def summary(checked: Checked, brush: Paint) -> list[str]:
     total = f"{holding} of {len(checked.lines)} lines hold"
     effort = f"  {brush.dim(_effort(checked))}" if checked.acts else ""
     lines += ["", (brush.good(total) if checked.holds else brush.bad(total)) + effort]
+    for what in checked.notes:
+        first, *others = _wrapped(_clean(what), width - 8)
+        lines += [f"  {brush.dim('note')}  {first}", *(f"        {more}" for more in others)]
     return lines
 
 

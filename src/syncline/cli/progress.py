@@ -135,19 +135,53 @@ async def showing(stream: TextIO, clock: Clock, *, json: bool = False) -> AsyncI
         async with _live(stream, clock) as listener:
             yield listener
         return
-    write = stream.write
+
+    def data() -> dict[str, Any]:
+        return progress.data()
+
+    async with beating(stream, clock, data, json=json) as line:
+        progress = Progress(clock, on_wait=line)
+        yield progress
+
+
+@asynccontextmanager
+async def beating(
+    stream: TextIO, clock: Clock, data: Callable[[], dict[str, Any]], *, json: bool = False
+) -> AsyncIterator[Callable[[], None]]:
+    """A line every ten seconds while the context is open; what it gives writes one at once."""
 
     def line() -> None:
-        write(as_json(progress.data()) if json else logfmt(progress.data()))
+        stream.write(as_json(data()) if json else logfmt(data()))
         stream.flush()
 
-    progress = Progress(clock, on_wait=line)
-    beating = asyncio.create_task(_beat(clock, line))
+    heart = asyncio.create_task(_beat(clock, line))
     try:
-        yield progress
+        yield line
     finally:
-        beating.cancel()
-        await asyncio.gather(beating, return_exceptions=True)
+        heart.cancel()
+        await asyncio.gather(heart, return_exceptions=True)
+
+
+class Stages:
+    """Work in stages, told by their names: what a line says of it."""
+
+    def __init__(self, integration: str, clock: Clock) -> None:
+        self._integration, self._clock = integration, clock
+        self._began, self._number, self._what = clock.monotonic(), 0, "beginning"
+
+    def __call__(self, what: str) -> None:
+        self._number += 1
+        self._what = what
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "time": self._clock.now().isoformat(timespec="seconds"),
+            "event": "progress",
+            "integration": self._integration,
+            "stage": self._what,
+            "number": self._number,
+            "seconds": round(self._clock.monotonic() - self._began),
+        }
 
 
 async def _beat(clock: Clock, line: Callable[[], None]) -> None:

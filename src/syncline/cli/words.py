@@ -94,6 +94,7 @@ def _check(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="records read for the volume at most (default: 50000)",
     )
+    _stage_words(parser)
     parser.add_argument(
         "--test-alerts", action="store_true", help="send a test alert to each address of the file's alerts"
     )
@@ -132,6 +133,23 @@ def _run(parser: argparse.ArgumentParser) -> None:
     logging_words(parser)
 
 
+def _stage_words(parser: argparse.ArgumentParser) -> None:
+    """What stands in the real records' and the real destination's place."""
+    parser.add_argument(
+        "--like",
+        action="append",
+        default=[],
+        metavar="[STREAM=]FILE",
+        help="what records look like: a recorded answer, a JSON Schema or an OpenAPI document (may be repeated)",
+    )
+    parser.add_argument(
+        "--scratch",
+        metavar="WHERE",
+        help="write to a schema or database of its own at a real server: `destination` (the file's own) or a URL "
+        "(default: a file in a temporary folder)",
+    )
+
+
 def _rehearse(parser: argparse.ArgumentParser) -> None:
     file_words(parser)
     parser.add_argument(
@@ -141,13 +159,7 @@ def _rehearse(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--records", type=count, metavar="N", help="records in the volume act (default: what the file's volume says)"
     )
-    parser.add_argument(
-        "--like",
-        action="append",
-        default=[],
-        metavar="[STREAM=]FILE",
-        help="what records look like: a recorded answer, a JSON Schema or an OpenAPI document (may be repeated)",
-    )
+    _stage_words(parser)
     parser.add_argument(
         "--output", default="rehearsal.json", metavar="FILE", help="where the evidence goes (default: rehearsal.json)"
     )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,10 +17,9 @@ from syncline.http import Connection
 from syncline.model import kind_of
 from syncline.rehearsal.clock import SimulatedClock
 from syncline.rehearsal.evidence import ActReport, Pass, Verdict
-from syncline.rehearsal.holdings import hold, holdings_of
 from syncline.rehearsal.network import simulated_network
 from syncline.rehearsal.oracle import Moment, Oracle
-from syncline.rehearsal.simulator.faults import Deleted, Fault
+from syncline.rehearsal.simulator.faults import Deleted, DestinationAway, Fault
 from syncline.rehearsal.simulator.quota import highest_rates
 from syncline.rehearsal.simulator.simulator import Simulator
 from syncline.rehearsal.simulator.world import World
@@ -59,6 +56,11 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     remembered: bool = False
 
 
+def is_cut(act: Act) -> bool:
+    """Whether the destination is taken away in its midst."""
+    return any(isinstance(fault, DestinationAway) for fault in act.faults)
+
+
 async def play(staged: Staged, act: Act, *, runner: Runner = arun) -> ActReport:
     """Run the integration until a run after the last fault gets everything, and tell what was seen.
 
@@ -77,8 +79,7 @@ class _Playing:
         self.integration = integration
         self.world = World(integration, act.seed, act.sizes, clock.now(), staged.blueprints)
         self.simulator = Simulator(integration, self.world, act.faults, began=clock.now())
-        self._held: list[sqlite3.Connection] = []
-        self.simulator.take_away = partial(hold, staged.folder / "rows.sqlite", self._held)
+        self.simulator.take_away = staged.scratch.take_away
         if act.remembered and self.simulator.recipient is not None:
             self.simulator.recipient.remember(staged.folder / "recipient.jsonl")
         self.report = ActReport(
@@ -160,8 +161,7 @@ class _Playing:
             this.exit_code, this.report = report.exit_code, report.to_data()
         except SynclineError as error:
             this.exit_code, this.error = error.exit_code, error.to_data()
-        while self._held:
-            self._held.pop().close()  # the next run comes later, though no real time passes
+        self.staged.scratch.give_back()  # the next run comes later, though no real time passes
         this.ended, this.events = self.clock.elapsed, told
         this.quiet = len(self.simulator.struck) == struck
         self.report.passes.append(this)
@@ -169,7 +169,7 @@ class _Playing:
         self._blame(this, self.simulator.requests - requests)
 
     def _judge(self, this: Pass) -> None:
-        holdings = holdings_of(self.integration, self.staged.folder, self.simulator.recipient)
+        holdings = self.staged.scratch.holdings(self.integration, self.simulator.recipient)
         began = self.world.began + round(this.began * 1000)
         streams = {stream["name"]: stream for stream in (this.report or {}).get("streams", ())}
         for oracle in self._oracles:

@@ -6,12 +6,19 @@ import asyncio
 import heapq
 from datetime import UTC, datetime, timedelta
 
+from syncline.databases.lane import at_work
+
 TURNS = 8
 """Turns of the event loop that everybody gets to go on before time does; a hand-over between tasks takes one or two."""
+GLANCE = 0.0005
+"""Real seconds between two looks at work that is done on other threads."""
 
 
 class SimulatedClock:
-    """A clock that moves when nobody has anything left to do, and then to the earliest moment that anybody waits for."""
+    """A clock that moves when nobody has anything left to do, and then to the earliest moment that anybody waits for.
+
+    While a database is at work it stands still: that takes real time, in which nobody's patience, lease or token runs out.
+    """
 
     def __init__(self, start: datetime | None = None) -> None:
         self.start = start or datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
@@ -41,6 +48,9 @@ class SimulatedClock:
         await woken
 
     def _pass(self, loop: asyncio.AbstractEventLoop, turns: int) -> None:
+        if at_work(loop):
+            loop.call_later(GLANCE, self._pass, loop, TURNS)
+            return
         if turns:
             loop.call_soon(self._pass, loop, turns - 1)
             return

@@ -100,6 +100,8 @@ class Rehearsal(msgspec.Struct, kw_only=True, omit_defaults=True):
     seed: int
     started_at: datetime
     seconds: float = 0.0
+    scratch: tuple[str, ...] = ()
+    """The server that rows went to, where that was one."""
     instead: tuple[str, ...] = ()
     """What stood in for what, where scratch of the same kind was not to be had."""
     guessed: dict[str, tuple[str, ...]] = {}
@@ -109,6 +111,15 @@ class Rehearsal(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def holds(self) -> bool:
         return all(act.holds for act in self.acts)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where rows went, what stood in for what, and what was guessed: a sentence each."""
+        guesses = (
+            f"{name}: no value was found that the transforms of {', '.join(targets)} take"
+            for name, targets in self.guessed.items()
+        )
+        return (*self.scratch, *self.instead, *guesses)
 
     def to_data(self) -> dict[str, Any]:
         """The rehearsal for programs, as JSON data: without the runs' events, and of long acts with their first requests only."""

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from syncline.engine import arun
 from syncline.errors import UsageError
-from syncline.model import MalformedBody, decode_json
-from syncline.rehearsal.acting import Act, Runner, play
+from syncline.rehearsal.acting import Act, Runner, is_cut, play
 from syncline.rehearsal.checklist.kills import kill_everywhere
 from syncline.rehearsal.evidence import ActReport, Rehearsal
 from syncline.rehearsal.kills import KILL, can_kill, kill_acts
+from syncline.rehearsal.looks import shown
 from syncline.rehearsal.plan import acts_of
-from syncline.rehearsal.simulator.blueprint import Blueprint, blueprint_of
-from syncline.rehearsal.simulator.likeness import likeness_of
-from syncline.rehearsal.simulator.world import child_keys
+from syncline.rehearsal.scratch import Scratches, scratches
 from syncline.rehearsal.staging import staged
 from syncline.sources import HttpSource
 from syncline.spec import Integration, load
-from syncline.spec.yaml_text import read
 
 Watch = Callable[[int, int, Act, ActReport | None], None]
 """Told of each act when it begins and, with its report, when it is over: its number from 1, how many there are, the act."""
@@ -40,6 +35,7 @@ async def rehearse(
     faults: Sequence[str] | None = None,
     records: int | None = None,
     like: Sequence[str] = (),
+    scratch: str | None = None,
     acts: Sequence[Act] | None = None,
     runner: Runner = arun,
     watch: Watch = ignore,
@@ -49,8 +45,10 @@ async def rehearse(
     Only a file can be killed at its stations, because processes of their own read it.
 
     `faults` are names (default: all), `records` those of the volume act (default: what the file's `volume` says); `acts` take
-    the place of both. `like` names files that show what records look like, `FILE` or `STREAM=FILE`. Raises SpecError, and
-    UsageError for a fault or a source that cannot be rehearsed.
+    the place of both. `like` names files that show what records look like, `FILE` or `STREAM=FILE`. `scratch` says where rows
+    go: None in files of our own, `destination` into a schema or database of our own at the server that the file writes to, a
+    URL at that one. Raises SpecError, UsageError for a fault or a source that cannot be rehearsed, and PlanError or StateError
+    where scratch cannot be made.
     """
     file = "" if isinstance(integration, Integration) else str(integration)
     if not isinstance(integration, Integration):
@@ -62,26 +60,27 @@ async def rehearse(
     began = time.monotonic()
     rehearsal = Rehearsal(integration=integration.name, file=file, seed=seed, started_at=datetime.now(UTC))
     blueprints = shown(integration, like)
-    with tempfile.TemporaryDirectory(prefix="syncline-rehearsal-") as folder:
+    async with scratches(integration, scratch, file) as rooms:
+        rehearsal.scratch = rooms.said
+        if not rooms.cuttable:
+            chosen = [act for act in chosen if not is_cut(act)]
         for number, act in enumerate(chosen, 1):
             watch(number, len(chosen), act, None)
-            place = Path(folder) / str(number)
-            place.mkdir()
-            on_stage = staged(integration, act.seed, place, blueprints)
-            rehearsal.instead = on_stage.instead
-            report = await play(on_stage, act, runner=runner)
+            async with rooms.made(cut=is_cut(act)) as room:
+                on_stage = staged(integration, act.seed, room.folder, blueprints, room)
+                rehearsal.instead = on_stage.instead
+                report = await play(on_stage, act, runner=runner)
             rehearsal.acts.append(report)
             watch(number, len(chosen), act, report)
         if acts is None and file and can_kill() and (faults is None or KILL in faults):
-            await _kill(rehearsal, integration, Path(folder) / KILL, watch)
+            await _kill(rehearsal, integration, rooms, watch)
     rehearsal.guessed = {name: found.guessed for name, found in blueprints.items() if found.guessed}
     rehearsal.seconds = time.monotonic() - began
     return rehearsal
 
 
-async def _kill(rehearsal: Rehearsal, integration: Integration, folder: Path, watch: Watch) -> None:
+async def _kill(rehearsal: Rehearsal, integration: Integration, rooms: Scratches, watch: Watch) -> None:
     """Kill runs of the rehearsal's file at every station."""
-    folder.mkdir()
 
     def tell(name: str, report: ActReport | None = None) -> None:
         number = len(rehearsal.acts) + (report is None)
@@ -91,39 +90,10 @@ async def _kill(rehearsal: Rehearsal, integration: Integration, folder: Path, wa
         Path(rehearsal.file),
         integration,
         rehearsal.seed,
-        folder=folder,
         modules=(),
         tell=lambda station: tell(f"kill: {station}"),
+        scratches=rooms,
     )
     for report in kill_acts(kills, rehearsal.seed):
         rehearsal.acts.append(report)
         tell(report.name, report)
-
-
-def shown(integration: Integration, like: Sequence[str]) -> dict[str, Blueprint]:
-    """How the records of those streams look of which the files (`FILE` or `STREAM=FILE`) say something. Raises UsageError."""
-    names = [stream.name for stream in integration.streams]
-    found: dict[str, Blueprint] = {}
-    for text in like:
-        name, equals, path = text.partition("=") if text.partition("=")[0] in names else ("", "", text)
-        document = _document(Path(path))
-        for stream in integration.streams:
-            likeness = likeness_of(document, stream) if not equals or name == stream.name else {}
-            if likeness:
-                found[stream.name] = blueprint_of(stream, child_keys(integration.streams, stream.name), likeness)
-    if like and not found:
-        raise UsageError(
-            "the files given with --like say nothing of these streams",
-            hint=f"give a recorded answer as STREAM=FILE ({names[0]}={like[0]}), a JSON Schema, or an OpenAPI document",
-        )
-    return found
-
-
-def _document(path: Path) -> Any:
-    try:
-        text = path.read_bytes()
-        return read(text, str(path)).data if path.suffix in (".yaml", ".yml") else decode_json(text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", hint="check its name") from None
-    except MalformedBody as error:
-        raise UsageError(f"{path} is not JSON: {error}", hint="give JSON, or YAML in a file named so") from None

@@ -20,6 +20,7 @@ from syncline.http.tokens.identity import Worth, token_auth, worth_of
 from syncline.http.tokens.kept import Kept
 from syncline.model import Part, Reference, Secret, Token, reveal
 from syncline.rehearsal.materials import made_key, materials_in
+from syncline.rehearsal.scratch import Scratch
 from syncline.rehearsal.simulator.blueprint import Blueprint
 from syncline.rehearsal.simulator.tokens import TokenDoor
 from syncline.secrets import references
@@ -35,17 +36,31 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True):
     integration: Integration
     environment: dict[str, str]
     folder: Path
+    scratch: Scratch
+    """Where rows go, and how that is read."""
     instead: tuple[str, ...]
     blueprints: dict[str, Blueprint]
     """How each stream's records look, as soon as somebody has found out."""
 
 
-def staged(integration: Integration, seed: int, folder: Path, blueprints: dict[str, Blueprint] | None = None) -> Staged:
-    """Everything below `folder` is the rehearsal's own. Neither production data nor a real credential is touched."""
+def staged(
+    integration: Integration,
+    seed: int,
+    folder: Path,
+    blueprints: dict[str, Blueprint] | None = None,
+    scratch: Scratch | None = None,
+) -> Staged:
+    """Everything below `folder` is the rehearsal's own, and so is `scratch` (by default within it).
+
+    Neither production data nor a credential of the API is touched.
+    """
+    scratch = scratch or Scratch(folder)
     instead: list[str] = []
+    destination = integration.destination
+    assert isinstance(destination, Destination)
     changes = {
         "source": _alone(integration.source),
-        "destination": _scratch(integration.destination, folder, instead),
+        "destination": _alone(scratch.destination(destination, instead)),
         "state": f"sqlite:///{folder}/state.db",
         "tokens": None,
         "alerts": (),
@@ -62,8 +77,9 @@ def staged(integration: Integration, seed: int, folder: Path, blueprints: dict[s
                 environment[variable] = made_key(materials[path], made) if path in materials else made
     return Staged(
         integration=_renamed(plain, names),
-        environment=environment,
+        environment=environment | scratch.environment,
         folder=folder,
+        scratch=scratch,
         instead=tuple(instead),
         blueprints={} if blueprints is None else blueprints,
     )
@@ -164,30 +180,11 @@ def _replaced(value: Any, names: dict[str, str]) -> Any:
     return value
 
 
-def _alone(source: Part) -> Part:
+def _alone(end: Part) -> Part:
     """Limits that are shared with production are not shared with it."""
-    if not isinstance(source, Connection) or not source.rate_limit.shared:
-        return source
-    return source.model_copy(update={"rate_limit": source.rate_limit.model_copy(update={"shared": False})})
-
-
-def _scratch(destination: Part, folder: Path, instead: list[str]) -> Part:
-    """A destination of the same kind where nothing is yet."""
-    assert isinstance(destination, Destination)
-    kind = destination.kind  # type: ignore[attr-defined]
-    if kind == "sql":
-        text = str(destination.url)  # type: ignore[attr-defined]
-        if not text.startswith(("sqlite:", "duckdb:")):
-            instead.append(f"SQLite stood in for the destination's {text.partition(':')[0] or 'database'}")
-        scheme = "duckdb" if text.startswith("duckdb:") else "sqlite"
-        return destination.model_copy(update={"url": f"{scheme}:///{folder}/rows.{scheme}"})
-    if kind == "duckdb":
-        return destination.model_copy(update={"path": f"{folder}/rows.duckdb"})
-    if kind == "file":
-        path = re.sub(r"^[a-z0-9+]+://", "", str(destination.path)).lstrip("/.")  # type: ignore[attr-defined]
-        path = re.sub(r"\$\{[^}]*\}", "bucket", path)
-        return destination.model_copy(update={"path": f"{folder}/{path}", "storage": {}, "spool": None})
-    return _alone(destination)
+    if not isinstance(end, Connection) or not end.rate_limit.shared:
+        return end
+    return end.model_copy(update={"rate_limit": end.rate_limit.model_copy(update={"shared": False})})
 
 
 class MemoryStore:

@@ -44,7 +44,8 @@ class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     full: bool = False
     limit: int | None = None
     play: dict[str, Any] | None = None
-    """The act to play against a simulator, instead of a run against the API: its seed, its sizes, and what else it has."""
+    """The act to play against a simulator, instead of a run against the API: its seed, its sizes, what else it has, and the
+    `scratch` that it writes to."""
     signal: int | None = None
 
 
@@ -316,6 +317,7 @@ async def _run(order: Order) -> Outcome:
 async def _played(order: Order, play: dict[str, Any]) -> Outcome:
     # late: whoever kills runs against an API has no use for a simulator
     from syncline.rehearsal.acting import Act, play as played
+    from syncline.rehearsal.scratch import scratch_at
     from syncline.rehearsal.staging import staged
 
     outcome, runs = Outcome(exit_code=0), 0
@@ -332,7 +334,8 @@ async def _played(order: Order, play: dict[str, Any]) -> Outcome:
         runs += 1
         return await arun(*arguments, listeners=[*listeners, hear], **options)
 
-    stage = staged(load(order.file), play["seed"], Path(order.folder))
+    folder = Path(order.folder)
+    stage = staged(load(order.file), play["seed"], folder, scratch=scratch_at(play.pop("scratch"), folder))
     report = await played(stage, Act(name="killed", **play), runner=runner)
     passes = [msgspec.structs.replace(one, events=[]) for one in report.passes]
     outcome.report = msgspec.to_builtins(msgspec.structs.replace(report, passes=passes, seen=[], struck=[]))

@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
 
 from syncline.cli.door import as_json, redacted_text
 from syncline.cli.paint import Paint, is_terminal, paint, printable
+from syncline.cli.progress import Stages, beating
 from syncline.errors import UsageError
+from syncline.model import SystemClock
 from syncline.rehearsal.acting import Act
 from syncline.rehearsal.evidence import ActReport, Rehearsal
+from syncline.rehearsal.looks import shown
 from syncline.rehearsal.plan import concerned, mixture, production_volume, volume
-from syncline.rehearsal.rehearsal import Watch, ignore, rehearse, shown
+from syncline.rehearsal.rehearsal import Watch, ignore, rehearse
 from syncline.rehearsal.simulator.seen import Seen
 from syncline.spec import load
 
@@ -25,19 +29,10 @@ SHOWN = 3
 
 def main(arguments: argparse.Namespace) -> int:
     if arguments.serve:
+        if arguments.scratch is not None:
+            raise UsageError("--serve writes nothing, so there is no scratch to make", hint="leave --scratch out")
         return asyncio.run(_serve(arguments))
-    names = _names(arguments)
-    watch = ignore if arguments.quiet else _watching(paint(sys.stderr), live=is_terminal(sys.stderr))
-    rehearsal = asyncio.run(
-        rehearse(
-            arguments.file,
-            seed=arguments.seed,
-            faults=names,
-            records=arguments.records,
-            like=arguments.like,
-            watch=watch,
-        )
-    )
+    rehearsal = asyncio.run(_rehearsed(arguments))
     _store(as_json(rehearsal.to_data()), Path(arguments.output))
     if arguments.html is not None:
         from syncline.rehearsal.report import page  # late: needed where it is asked for
@@ -48,6 +43,25 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(_summary(rehearsal, arguments, paint(sys.stdout))))
     return 0 if rehearsal.holds else 1
+
+
+async def _rehearsed(arguments: argparse.Namespace) -> Rehearsal:
+    """With a line on stderr for each act; where an act takes long and nobody sees it begin, also every ten seconds."""
+    live, clock = is_terminal(sys.stderr), SystemClock()
+    stages = Stages(load(arguments.file).name, clock)
+    watch = ignore if arguments.quiet else _watching(paint(sys.stderr), stages, live=live)
+    async with AsyncExitStack() as stack:
+        if not live and not arguments.quiet:
+            await stack.enter_async_context(beating(sys.stderr, clock, stages.data, json=arguments.json))
+        return await rehearse(
+            arguments.file,
+            seed=arguments.seed,
+            faults=_names(arguments),
+            records=arguments.records,
+            like=arguments.like,
+            scratch=arguments.scratch,
+            watch=watch,
+        )
 
 
 def _names(arguments: argparse.Namespace) -> list[str] | None:
@@ -94,11 +108,12 @@ def _store(text: str, path: Path) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}", hint="name another file") from None
 
 
-def _watching(brush: Paint, *, live: bool) -> Watch:
-    """A line for each act when it is over; on a terminal also which one is being played."""
+def _watching(brush: Paint, stages: Stages, *, live: bool) -> Watch:
+    """A line for each act when it is over; on a terminal also which one is being played. `stages` are told of each."""
 
     def watch(number: int, count: int, act: Act, report: ActReport | None) -> None:
         if report is None:
+            stages(act.name)
             if live:
                 size = f" ({sum(act.sizes.values()):,} records)" if act.sizes else ""
                 sys.stderr.write(f"\r\x1b[2K  {brush.dim(f'{number}/{count}')} {act.name}{size} …")
@@ -137,11 +152,7 @@ def _summary(rehearsal: Rehearsal, arguments: argparse.Namespace, brush: Paint) 
         f"  {len(acts)} acts, {requests:,} requests, {struck} faults struck; {_hours(simulated)} on the simulator's clock, "
         f"{rehearsal.seconds:.1f} s here",
     ]
-    lines += [f"  {brush.dim('note')}   {printable(what)}" for what in rehearsal.instead]
-    for name, targets in rehearsal.guessed.items():
-        lines.append(
-            f"  {brush.dim('note')}   {name}: no value was found that the transforms of {', '.join(targets)} take"
-        )
+    lines += [f"  {brush.dim('note')}   {printable(what)}" for what in rehearsal.notes]
     lines.append(f"  {brush.dim('look')}   {arguments.output}")
     for act in failed[:SHOWN]:
         again = f"syncline rehearse {arguments.file} --seed {act.seed}" + (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import tempfile
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from syncline.errors import LeaseError, UsageError
 from syncline.events import Listener
 from syncline.http import Send
 from syncline.model import Request, Response
-from syncline.rehearsal.acting import Act, Runner, play
+from syncline.rehearsal.acting import Act, Runner, is_cut, play
 from syncline.rehearsal.checklist import records, requests, written
 from syncline.rehearsal.checklist.findings import Findings
 from syncline.rehearsal.checklist.kills import Kills, kill_everywhere
@@ -28,6 +27,9 @@ from syncline.rehearsal.checklist.line import LINES, Line
 from syncline.rehearsal.checklist.programme import PRESSED, RIVALS, VOLUME, acts
 from syncline.rehearsal.checklist.traces import Logging, Trace
 from syncline.rehearsal.evidence import Rehearsal
+from syncline.rehearsal.looks import shown
+from syncline.rehearsal.scratch import Scratches, scratches
+from syncline.rehearsal.simulator.blueprint import Blueprint
 from syncline.rehearsal.staging import staged
 from syncline.sources import HttpSource
 from syncline.spec import Integration, load
@@ -72,13 +74,16 @@ async def check(
     logging: Logging | None = None,
     runner: Runner = arun,
     modules: Sequence[str] = (),
+    like: Sequence[str] = (),
+    scratch: str | None = None,
     tell: Callable[[str], None] = lambda what: None,
 ) -> Checked:
     """Judge these lines (default: all) of the integration in this file; `tell` hears what is under way.
 
     `most` records are read for the volume at most. `logging` makes the listener that writes logs. `runner` makes runs, and
-    `modules` are imported by the process that makes runs to be killed: both for runs with a protection switched off. Raises
-    SpecError, and UsageError for a source that cannot be rehearsed.
+    `modules` are imported by the process that makes runs to be killed: both for runs with a protection switched off. `like`
+    and `scratch` are those of a rehearsal. Raises SpecError, UsageError for a source that cannot be rehearsed, and PlanError or
+    StateError where scratch cannot be made.
     """
     integration = load(file)
     if not isinstance(integration.source, HttpSource):
@@ -93,16 +98,20 @@ async def check(
     )
     began = time.monotonic()
     findings = Findings(integration=integration, seed=seed, trace=Trace(logging))
-    with tempfile.TemporaryDirectory(prefix="syncline-") as scratch:
-        this = _Checking(findings, Path(scratch), runner, tell)
+    blueprints = shown(integration, like)
+    async with scratches(integration, scratch, str(file)) as rooms:
+        this = _Checking(findings, rooms, blueprints, runner, tell)
         killing = asyncio.create_task(this.kill(Path(file), modules)) if _kills(names) else None
         try:
             for act in acts(integration, seed, names, _volume(integration, most)):
-                await this.play(act)
+                if rooms.cuttable or not is_cut(act):
+                    await this.play(act)
         finally:
             if killing is not None:
                 findings.kills = await killing
     findings.trace.finish()
+    checked.scratch, checked.instead = rooms.said, this.instead
+    checked.guessed = {name: found.guessed for name, found in blueprints.items() if found.guessed}
     checked.lines = tuple(_judged(findings, name, str(file)) for name in names)
     checked.acts, checked.kills = list(findings.acts.values()), findings.kills
     checked.seconds = time.monotonic() - began
@@ -127,8 +136,17 @@ def _judged(findings: Findings, name: str, file: str) -> Line:
 
 
 class _Checking:
-    def __init__(self, findings: Findings, scratch: Path, runner: Runner, tell: Callable[[str], None]) -> None:
-        self._findings, self._scratch, self._runner, self._tell = findings, scratch, runner, tell
+    def __init__(
+        self,
+        findings: Findings,
+        rooms: Scratches,
+        blueprints: dict[str, Blueprint],
+        runner: Runner,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._findings, self._rooms, self._blueprints = findings, rooms, blueprints
+        self._runner, self._tell = runner, tell
+        self.instead: tuple[str, ...] = ()
 
     async def play(self, act: Act) -> None:
         """Play an act in a folder of its own, which is looked through and thrown away."""
@@ -136,9 +154,9 @@ class _Checking:
         self._tell(act.name)
         large = act.name in (VOLUME, PRESSED, RIVALS)
         listener = None if large else trace.listener
-        with tempfile.TemporaryDirectory(dir=self._scratch) as place:
-            folder = Path(place)
-            stage = staged(findings.integration, findings.seed, folder)
+        async with self._rooms.made(cut=is_cut(act)) as scratch:
+            stage = staged(findings.integration, findings.seed, scratch.folder, self._blueprints, scratch)
+            self.instead = stage.instead
             runner = heard_by(self._runner, listener)
             rivals = Rivals(runner) if act.name == RIVALS else None
             report = await play(stage, act, runner=rivals or runner)
@@ -147,14 +165,18 @@ class _Checking:
             findings.acts[act.name] = report
             if not large:
                 trace.guard(stage, findings.seed, given=report.tokens > 0)
-                trace.look_through(report, folder)
+                trace.look_through(report, scratch)
 
     async def kill(self, file: Path, modules: Sequence[str]) -> Kills:
-        with tempfile.TemporaryDirectory(dir=self._scratch) as place:
-            findings = self._findings
-            return await kill_everywhere(
-                file, findings.integration, findings.seed, folder=Path(place), modules=modules, tell=self._tell_kill
-            )
+        findings = self._findings
+        return await kill_everywhere(
+            file,
+            findings.integration,
+            findings.seed,
+            modules=modules,
+            tell=self._tell_kill,
+            scratches=self._rooms,
+        )
 
     def _tell_kill(self, station: str) -> None:
         self._tell(f"resume: kill -9 at {station}")

@@ -11,6 +11,7 @@ import msgspec
 
 from syncline.rehearsal.checklist.programme import TOGETHER, few
 from syncline.rehearsal.killing import Kill
+from syncline.rehearsal.scratch import Scratch, Scratches
 from syncline.rehearsal.victims import Ended, Victims, warmed_up
 from syncline.spec import Integration
 
@@ -50,19 +51,21 @@ async def kill_everywhere(
     integration: Integration,
     seed: int,
     *,
-    folder: Path,
     modules: Sequence[str],
     tell: Callable[[str], None],
+    scratches: Scratches | None = None,
 ) -> Kills:
-    """One life for each station that a run of this file comes to.
+    """One life for each station that a run of this file comes to, each into scratch of its own.
 
     `modules` are imported by the process that makes the victims. Needs a system that can fork.
     """
     sizes = {stream.name: few(stream) for stream in integration.streams}
     play = {"seed": seed, "sizes": sizes, "together": TOGETHER, "remembered": True}
-    async with warmed_up(PLAYER, *modules) as victims:
-        lives = _Lives(victims, file.resolve(), folder, play)
-        whole = await lives.live("undisturbed", None)
+    scratches = scratches or Scratches()
+    async with warmed_up(PLAYER, *scratches.modules, *modules) as victims:
+        lives = _Lives(victims, file.resolve(), play)
+        async with scratches.made() as scratch:
+            whole = await lives.live(None, scratch)
         if whole.outcome is None or whole.outcome.report is None:
             return Kills(killed=(), problems=(_said(whole),))
         way: list[tuple[str, str]] = [(stream, station) for stream, station in whole.outcome.way]
@@ -70,9 +73,9 @@ async def kill_everywhere(
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def one(station: str) -> Killed:
-            async with turns:
+            async with turns, scratches.made() as scratch:
                 tell(station)
-                return await _one(lives, way, station, totals)
+                return await _one(lives, way, station, totals, scratch)
 
         stations = dict.fromkeys(station for _, station in way)
         found = await asyncio.gather(*(one(station) for station in stations))
@@ -80,21 +83,22 @@ async def kill_everywhere(
 
 
 class _Lives:
-    def __init__(self, victims: Victims, file: Path, folder: Path, play: dict[str, Any]) -> None:
-        self._victims, self._file, self._folder, self._play = victims, file, folder, play
+    def __init__(self, victims: Victims, file: Path, play: dict[str, Any]) -> None:
+        self._victims, self._file, self._play = victims, file, play
 
-    async def live(self, name: str, kill: Kill | None) -> Ended:
-        folder = self._folder / name.replace(" ", "-")
-        folder.mkdir(exist_ok=True)
-        return await self._victims.run(self._file, folder=folder, kill=kill, play=self._play)
+    async def live(self, kill: Kill | None, scratch: Scratch) -> Ended:
+        play = {**self._play, "scratch": scratch.passed}
+        return await self._victims.run(self._file, folder=scratch.folder, kill=kill, play=play)
 
 
-async def _one(lives: _Lives, way: list[tuple[str, str]], station: str, totals: dict[str, int]) -> Killed:
+async def _one(
+    lives: _Lives, way: list[tuple[str, str]], station: str, totals: dict[str, int], scratch: Scratch
+) -> Killed:
     at = _moment(way, station)
     stream = way[at][0]
     count = sum(name == station for _, name in way[: at + 1])
-    died = await lives.live(station, Kill(station=station, count=count))
-    after = await lives.live(station, None)
+    died = await lives.live(Kill(station=station, count=count), scratch)
+    after = await lives.live(None, scratch)
     half = () if station in AHEAD else _half_done(way[: at + 1])
     if after.outcome is None or after.outcome.report is None:
         return Killed(station=station, stream=stream, died=died.killed, problems=(_said(after),))

@@ -18,6 +18,7 @@ OUTAGE = "retries: an outage"
 LOOP = "pages: a loop"
 PRESSED = "limits: as many requests as will go"
 RIVALS = "resume: two runners at once"
+AWAY = "resume: the destination goes away"
 
 STRIKES_AT = 2
 """The page that leads back to itself."""
@@ -115,6 +116,7 @@ _STRUCK: dict[str, tuple[Fault, ...]] = {
     "pages: the API's clock is fast": (_strike("clock-ahead", 1),),
     "pages: the API's clock is slow": (_strike("clock-behind", 1),),
     RIVALS: (),
+    AWAY: (_strike("destination-away", 2),),
     "required: fields are missing": (_strike("missing-field", 1), _strike("missing-field", 2)),
     "required: fields are null": (_strike("null-field", 1),),
     "required: fields are of another type": (_strike("changed-type", 1),),

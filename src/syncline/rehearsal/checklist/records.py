@@ -9,7 +9,7 @@ from syncline.mapping import FieldMapping
 from syncline.pagination import Unpaged
 from syncline.rehearsal.checklist.findings import Findings, accounts, heard, many, problems_of, some
 from syncline.rehearsal.checklist.line import Line, failed, held, not_applicable, not_tried
-from syncline.rehearsal.checklist.programme import LOOP, PLAIN, STRIKES_AT, VOLUME, roots
+from syncline.rehearsal.checklist.programme import AWAY, LOOP, PLAIN, STRIKES_AT, VOLUME, roots
 from syncline.rehearsal.evidence import ActReport
 from syncline.spec import Integration
 
@@ -107,6 +107,7 @@ def resume(found: Findings) -> Line:
         f"kill -9 at {len(kills)} stations, then run again: 0 records lost, 0 twice, no manual step",
         f"{went_on}; at least {least:,} of {most:,} records were not read again" if half else "each pass is one batch",
         "a second runner in the midst of a run was sent away (exit 75)",
+        "a destination that went away in the midst of a run was waited for" if AWAY in found.acts else "",
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 import msgspec
 
 from syncline.events import Listener
 from syncline.rehearsal.evidence import ActReport
+from syncline.rehearsal.scratch import Scratch
 from syncline.rehearsal.staging import ADDRESS, Staged
 from syncline.secrets import Redactor, references
 
@@ -49,19 +50,22 @@ class Trace:
             if ADDRESS.search(path)
         }
         values = {value for name, value in staged.environment.items() if name not in addresses}
+        values |= {word for name in addresses if (word := urlsplit(staged.environment[name]).password)}
         tokens = {f"rehearsed-{seed}-access-", f"rehearsed-{seed}-refresh-"} if given else set[str]()
         for value in (values | tokens) - self.secrets:
             self.secrets.add(value)
             self._known.add(value)
 
-    def look_through(self, report: ActReport, folder: Path) -> None:
-        """Search what an act left: its report, and every file below its folder."""
+    def look_through(self, report: ActReport, scratch: Scratch) -> None:
+        """Search what an act left: its report, every file in its folder, and every table at a server."""
         self.played.append(report)
         self._search("report", report.name, json.dumps(_told(report), default=str))
-        for path in sorted(folder.rglob("*")):
+        for path in sorted(scratch.folder.rglob("*")):
             if path.is_file():
                 with path.open("rb") as file:
                     self._search("file", f"{report.name}: {path.name}", file.read(LARGEST).decode("latin-1"))
+        for name, text in scratch.texts():
+            self._search("table", f"{report.name}: {name}", text)
 
     def finish(self) -> None:
         """Search the log; once, behind everything else."""

@@ -199,10 +199,6 @@ def _footer(rehearsal: Rehearsal) -> Markup:
     lines = [
         "Nothing was asked over the network and no production data was touched: the API was simulated from the file, at the same "
         f"seed in the same way. Made by Syncline {__version__} in {rehearsal.seconds:.1f} s.",
-        *rehearsal.instead,
-        *(
-            f"{name}: no value was found that the transforms of {', '.join(targets)} take"
-            for name, targets in rehearsal.guessed.items()
-        ),
+        *rehearsal.notes,
     ]
     return h("footer", [h("p", line) for line in lines])
