@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -22,6 +23,8 @@ from syncline.model import Rejected, SystemClock
 from syncline.operate.home import Home
 from syncline.operate.metrics import Metrics
 from syncline.operate.monitor import Monitor
+from syncline.operate.pages.board import MOST_ROWS
+from syncline.operate.served import Running
 from syncline.operate.server import Server
 from syncline.operate.web.dashboard import Dashboard, shown_at
 from syncline.operate.web.guard import Guard, hosts_of
@@ -291,13 +294,40 @@ async def test_u14_the_board_shows_what_there_is_to_know(tmp_path: Path) -> None
         text = Reader(page).text
         for said in (
             "did you mean 'schedule'?", "credentials refused", "syncline login crm.yaml", "5% quota left", "circuit open",
-            "token ends in", "5 requests", "of 38 min",
+            "token ends in", "5 requests", "1 retry", "of 38 min",
         ):  # fmt: skip
             assert said in text, said
         assert page.count("<svg") >= 4
         _, page, _ = await shown.ask("GET", "/i/crm")
         assert page.count("<svg") >= 4
         assert f"{40:032x}"[:8] in page
+
+
+async def test_u14_one_of_hundreds_is_found_by_its_name_or_its_state(tmp_path: Path) -> None:
+    async with dashboard(tmp_path, *(f"shop-{number:03}" for number in range(230)), "crm") as shown:
+        for one in shown.server.served.values():
+            one.past = [ran(one.name, 39)]
+        (crm, slow) = (shown.server.by_name(name) for name in ("crm", "shop-007"))
+        assert crm is not None and slow is not None
+        crm.past = [ran("crm", 1, status="failed", error={"code": "auth", "what": "credentials refused"})]
+        crm.running = Running(stop=asyncio.Event(), since=shown.server.clock.now())
+        slow.paused = True
+
+        async def found(query: str) -> tuple[list[str], str]:
+            status, page, _ = await shown.ask("GET", f"/?{query}")
+            assert status == 200
+            return re.findall(r'class="name"><a href="/i/([^"]+)"', page), Reader(page).text
+
+        names, text = await found("")
+        assert (len(names), names[0]) == (MOST_ROWS, "crm"), "the worst first, also while it runs"
+        assert f"and {231 - MOST_ROWS} more" in text and "231 all" in text and "1 paused" in text
+        assert (await found("name=SHOP-01"))[0] == [f"shop-{number:03}" for number in range(10, 20)]
+        assert (await found("state=attention"))[0] == ["crm"]
+        assert (await found("state=paused"))[0] == ["shop-007"]
+        assert (await found("state=paused&name=shop-008"))[0] == []
+        names, text = await found(f"name={quote(HOSTILE)}&state={quote(HOSTILE)}")
+        assert names == [] and "There is none." in text
+        assert "alert(1)" not in text, "what was asked for stands in an attribute, escaped"
 
 
 class Browser:

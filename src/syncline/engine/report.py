@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import add
 from typing import Any
 
 import msgspec
@@ -32,12 +33,7 @@ class Account(msgspec.Struct):
         return self.read == self.written + self.unchanged + self.rejected + self.filtered + self.in_doubt
 
     def __add__(self, other: Account) -> Account:
-        return Account(
-            *(
-                mine + theirs
-                for mine, theirs in zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
-            )
-        )
+        return Account(*map(add, msgspec.structs.astuple(self), msgspec.structs.astuple(other)))
 
 
 class StreamReport(msgspec.Struct, kw_only=True):

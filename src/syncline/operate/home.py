@@ -33,7 +33,10 @@ class Home:
         runs = self.folder / "runs" / report.integration
         place = _private(runs / f"{report.started_at.astimezone(UTC):%Y%m%dT%H%M%S}-{report.run_id}")
         write_whole(place / "run.json", _encoder.encode(redactor.data(report.to_data())) + b"\n")
-        for old in sorted(runs.iterdir())[:-KEPT_REPORTS]:
+        with os.scandir(runs) as entries:  # a hundred names after every run: no paths are made of those that stay
+            names = sorted(entry.name for entry in entries)
+        for name in names[:-KEPT_REPORTS]:
+            old = runs / name
             for file in old.iterdir():
                 file.unlink(missing_ok=True)
             old.rmdir()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import urlencode
+
+import msgspec
 
 from syncline.operate.pages.frame import page
 from syncline.operate.pages.html import Html, join, tag
@@ -11,11 +15,42 @@ from syncline.operate.pages.look import Link, Look, conduct, freshness, heading,
 from syncline.operate.pages.words import count, error_block, when
 
 KINDS = {"dead_letters": "rejects"}
-ORDER = ("broken", "failed", "partial", "stale", "running")
+ATTENTION = "attention"
+SEVERITIES = ("error", "warning")
+MOST_CARDS = 6
+WORST_FIRST = (
+    "broken",
+    "failed",
+    "partial",
+    "stale",
+    "deferred",
+    "interrupted",
+    "held",
+    "running",
+    "paused",
+    "waiting",
+    "done",
+)
+MOST_ROWS = 200
+"""Rows that are drawn at most: who has more integrations looks for one by its name or its state."""
 
 
-def board_page(looks: Sequence[Look], now: datetime, link: Link, *, nonce: str | None = None) -> str:
-    return page("Syncline", board(looks, now, link), nonce=nonce, live=True)
+class Wanted(msgspec.Struct, frozen=True):
+    """Which integrations somebody looks for: those whose name has this in it, and that are in this state; empty for any."""
+
+    name: str = ""
+    state: str = ""
+
+    def has(self, look: Look) -> bool:
+        if self.name.lower() not in look.name.lower():
+            return False
+        return self.state in ("", look.status) or (self.state == ATTENTION and look.needs_attention)
+
+
+def board_page(
+    looks: Sequence[Look], now: datetime, link: Link, wanted: Wanted | None = None, *, nonce: str | None = None
+) -> str:
+    return page("Syncline", board(looks, now, link, wanted or Wanted()), nonce=nonce, live=True)
 
 
 def exported_page(looks: Sequence[Look], now: datetime, ones: Sequence[Html]) -> str:
@@ -23,34 +58,80 @@ def exported_page(looks: Sequence[Look], now: datetime, ones: Sequence[Html]) ->
     return page("Syncline", board(looks, now, "#{}".format), *(tag("section", one) for one in ones))
 
 
-def board(looks: Sequence[Look], now: datetime, link: Link) -> Html:
-    ordered = sorted(looks, key=lambda look: (_rank(look), look.name))
-    troubled = [look for look in ordered if look.needs_attention]
+def board(looks: Sequence[Look], now: datetime, link: Link, wanted: Wanted | None = None) -> Html:
+    """With `wanted` it is a page of a server, which can be asked for fewer; without, it holds all there is."""
+    found = sorted(filter(wanted.has, looks) if wanted else looks, key=lambda look: (_rank(look), look.name))
+    shown = found[:MOST_ROWS] if wanted else found
     title = tag("div", tag("h1", "Integrations"), tag("p", "as of ", when(now), class_="sub"))
     return join(
         (
             tag("header", title),
-            _tiles(looks, troubled),
-            tag("h2", "Needs attention") if troubled else None,
-            tag("div", [attention(look, link) for look in troubled[:12]], class_="attention") if troubled else None,
-            tag("p", f"and {len(troubled) - 12} more below", class_="sub") if len(troubled) > 12 else None,
-            tag("h2", "All integrations"),
-            _rows(ordered, link),
+            _tiles(looks),
+            _finder(looks, wanted) if wanted else None,
+            _attention([look for look in found if look.needs_attention], link),
+            tag("h2", "Integrations like that" if wanted and wanted != Wanted() else "All integrations"),
+            _rows(shown, link) if shown or not looks else tag("div", "There is none.", class_="card empty"),
+            _left(len(found) - len(shown)),
         )
     )
 
 
 def _rank(look: Look) -> int:
-    return ORDER.index(look.status) if look.status in ORDER else len(ORDER)
+    """The worst first; what runs stays in its place, so that nothing moves away from under a pointer."""
+    found = {trouble.severity for trouble in look.troubles}
+    return next((place for place, severity in enumerate(SEVERITIES) if severity in found), len(SEVERITIES))
 
 
-def _tiles(looks: Sequence[Look], troubled: Sequence[Look]) -> Html:
+def _attention(troubled: Sequence[Look], link: Link) -> Html | None:
+    if not troubled:
+        return None
+    cards = tag("div", [attention(look, link) for look in troubled[:MOST_CARDS]], class_="attention")
+    return join((tag("h2", "Needs attention"), cards, _left(len(troubled) - MOST_CARDS)))
+
+
+def _left(number: int) -> Html | None:
+    return tag("p", f"and {number:,} more", class_="sub more") if number > 0 else None
+
+
+def _finder(looks: Sequence[Look], wanted: Wanted) -> Html:
+    """Links to those in each state there is, and a field for a part of a name; both work without a script."""
+    states = Counter(look.status for look in looks)
+    troubled = sum(look.needs_attention for look in looks)
+    chips = [("", "all", len(looks))]
+    if troubled:
+        chips.append((ATTENTION, "need attention", troubled))
+    chips += [(state, state, states[state]) for state in WORST_FIRST if states[state]]
+    field = tag(
+        "input",
+        type="search",
+        name="name",
+        value=wanted.name or None,
+        placeholder="find by name",
+        aria_label="a part of the name",
+    )
+    kept = tag("input", type="hidden", name="state", value=wanted.state) if wanted.state else None
+    links = [
+        tag(
+            "a",
+            tag("b", f"{number:,}"),
+            f" {label}",
+            class_="chip",
+            href="/?" + urlencode({"name": wanted.name, "state": state}),
+            aria_current="true" if state == wanted.state else None,
+        )
+        for state, label, number in chips
+    ]
+    return tag("div", links, tag("form", field, kept, method="get", action="/", role="search"), class_="finder")
+
+
+def _tiles(looks: Sequence[Look]) -> Html:
     days = [look.of_last_day() for look in looks]
+    troubled = sum(look.needs_attention for look in looks)
     written, rejected = sum(day.written for day in days), sum(day.rejected for day in days)
     running = sum(look.one.running is not None for look in looks)
     tiles = (
         (str(len(looks)), "integrations" if len(looks) != 1 else "integration", ""),
-        (str(len(troubled)), "need attention" if len(troubled) != 1 else "needs attention", "bad" if troubled else ""),
+        (str(troubled), "need attention" if troubled != 1 else "needs attention", "bad" if troubled else ""),
         (str(running), "running now", ""),
         (count(written), "written in 24 h", ""),
         (count(rejected), "rejected in 24 h", "bad" if rejected else ""),

@@ -24,27 +24,27 @@ class Bar(msgspec.Struct, frozen=True):
         return sum(amount for amount, _ in self.parts)
 
 
-def runs_strip(bars: Sequence[Bar], tones: Sequence[str], *, width: float = 190.0, height: float = 34.0) -> Html:
+def runs_strip(bars: Sequence[Bar], tones: Sequence[str], *, width: int = 190, height: int = 34) -> Html:
     """The last runs, small: how much each did, and below it a mark in the colour of how it ended.
 
-    All that has one colour is one path: a board of hundreds of integrations is to be painted at once.
+    All that has one colour is one path of upright strokes: a board of hundreds of integrations is to be painted at once.
     """
     most = max((bar.total for bar in bars), default=0.0) or 1.0
-    room, step, thick = height - 8, 6.3, 4.6
-    start = width - step * len(bars)
+    room, step = height - 8, 6
     paths: dict[str, list[str]] = {}
     for place, (bar, tone) in enumerate(zip(bars, tones, strict=True)):
-        left, y = start + place * step, room
+        x, y = width - step * (len(bars) - place) + step // 2, float(room)
         for amount, colour in bar.parts:
             if amount > 0:
                 tall = max(amount / most * room, 1.6)
-                paths.setdefault(colour, []).append(_box(left, y - tall, thick, max(tall - 0.8, 1.2)))
+                paths.setdefault(colour, []).append(f"M{x} {_n(y)}v-{_n(max(tall - 0.8, 1.2))}")
                 y -= tall
-        paths.setdefault(f"fill {tone}", []).append(_box(left, height - 4, thick, 3))
-    drawn = [tag("path", d="".join(boxes), class_=colour) for colour, boxes in paths.items()]
+        paths.setdefault(tone, []).append(f"M{x} {height - 1}v-3")
+    drawn = [tag("path", d="".join(strokes), class_=colour) for colour, strokes in paths.items()]
     label = f"the last {len(bars)} runs" + (f"; the last one {bars[-1].title}" if bars else "")
-    view = f"0 0 {_n(width)} {_n(height)}"
-    return tag("svg", tag("title", label), drawn, viewBox=view, class_="runs", width=_n(width), role="img")
+    return tag(
+        "svg", tag("title", label), drawn, viewBox=f"0 0 {width} {height}", class_="runs", width=width, role="img"
+    )
 
 
 def meter(share: float, tone: str, title: str, *, width: float = 150.0) -> Html:
@@ -113,10 +113,6 @@ def _column(bar: Bar, left: float, thick: float, floor: float, scale: float) -> 
         )
         y -= tall
     return drawn
-
-
-def _box(left: float, top: float, wide: float, tall: float) -> str:
-    return f"M{_n(left)} {_n(top)}h{_n(wide)}v{_n(tall)}h-{_n(wide)}z"
 
 
 def _hit(title: str, left: float, top: float, wide: float, tall: float) -> Html:

@@ -1,7 +1,9 @@
 // Fetches the page anew every few seconds and puts what has changed in place, while somebody looks.
+// What takes long to draw is asked for less often: it has a twentieth of the server's time at most.
 (() => {
   const every = 3000;
   const renew = async () => {
+    const began = performance.now();
     if (!document.hidden && !document.querySelector("main :focus")) {
       try {
         const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
@@ -16,7 +18,7 @@
         document.body.classList.add("lost");
       }
     }
-    setTimeout(renew, every);
+    setTimeout(renew, Math.max(every, 20 * (performance.now() - began)));
   };
   setTimeout(renew, every);
 })();

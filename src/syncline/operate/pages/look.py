@@ -71,10 +71,11 @@ class Look(msgspec.Struct, frozen=True):
 
     def of_last_day(self) -> Account:
         """What the runs of the last 24 hours did."""
-        total = Account()
+        total, since = Account(), self.now - DAY
         for report in self.one.past:
-            if self.now - report.started_at <= DAY:
-                total = total + report.account
+            if report.started_at >= since:
+                for stream in report.streams:
+                    total = total + stream.account
         return total
 
 
@@ -128,17 +129,19 @@ def strip(look: Look) -> Html:
     past = look.one.past[-STRIP:]
     if not past:
         return tag("span")
-    return runs_strip(
-        [bar_of(report, look.now) for report in past], [TONES.get(report.status, "quiet") for report in past]
-    )
+    bars = [Bar(_parts(report.account), "") for report in past[:-1]]  # only the last one's title is shown
+    return runs_strip([*bars, bar_of(past[-1], look.now)], [TONES.get(report.status, "quiet") for report in past])
+
+
+def _parts(account: Account) -> tuple[tuple[int, str], ...]:
+    return (account.written, "written"), (account.unchanged, "unchanged"), (account.rejected, "rejected")
 
 
 def bar_of(report: Report, now: datetime) -> Bar:
     """A run as a column: written below, unchanged on it, rejected on top."""
     account = report.account
-    parts = ((account.written, "written"), (account.unchanged, "unchanged"), (account.rejected, "rejected"))
     title = f"{ago(report.started_at, now)}: {report.status}, {account.read:,} read, {account.written:,} written"
-    return Bar(parts, title + (f", {account.rejected:,} rejected" if account.rejected else ""))
+    return Bar(_parts(account), title + (f", {account.rejected:,} rejected" if account.rejected else ""))
 
 
 def numbers(look: Look) -> Html:
@@ -162,8 +165,9 @@ def conduct(look: Look) -> Html:
     facts: list[Html | None] = []
     if last is not None:
         done = last.conduct
-        facts.append(tag("span", tag("b", count(done.requests)), " requests"))
-        facts.append(tag("span", tag("b", count(done.retries)), " retries", class_="warn") if done.retries else None)
+        facts.append(tag("span", tag("b", count(done.requests)), " request" if done.requests == 1 else " requests"))
+        retries = " retry" if done.retries == 1 else " retries"
+        facts.append(tag("span", tag("b", count(done.retries)), retries, class_="warn") if done.retries else None)
         facts.append(
             tag("span", tag("b", count(done.rate_limited)), " × 429", class_="warn") if done.rate_limited else None
         )

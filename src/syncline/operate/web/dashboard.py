@@ -17,7 +17,7 @@ from syncline.errors import PlanError, SynclineError
 from syncline.operate.alerts.troubles import troubles_of
 from syncline.operate.metrics import CONTENT_TYPE, Metrics
 from syncline.operate.monitor import Monitor
-from syncline.operate.pages.board import board_page
+from syncline.operate.pages.board import Wanted, board_page
 from syncline.operate.pages.frame import page
 from syncline.operate.pages.html import tag
 from syncline.operate.pages.look import Look
@@ -35,6 +35,7 @@ OPEN = frozenset({"/metrics", "/healthz"})
 PAGE = re.compile(r"/(i/[A-Za-z0-9_-]+(/runs/[A-Za-z0-9]+)?)?")
 """Where a key in the address may lead: nowhere but here."""
 LONGEST_FORM = 10_000
+LONGEST_NAME = 100
 ALIVE_WITHIN = timedelta(seconds=30)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -107,8 +108,9 @@ class Dashboard:
         return _html(body, nonce, status=403)
 
     async def _board(self, request: web.Request) -> web.Response:
-        nonce = new_nonce()
-        return _html(board_page(self.looks(), self._server.clock.now(), link_of, nonce=nonce), nonce)
+        nonce, now = new_nonce(), self._server.clock.now()
+        wanted = Wanted(*(request.query.get(name, "")[:LONGEST_NAME] for name in ("name", "state")))
+        return _html(board_page(self.looks(), now, link_of, wanted, nonce=nonce), nonce)
 
     async def _one(self, request: web.Request) -> web.Response:
         one = self._named(request)
