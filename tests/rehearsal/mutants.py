@@ -29,7 +29,7 @@ from syncline.destinations.api.dialects import RestDialect
 from syncline.destinations.sql.sink import SqlWriter
 from syncline.engine.gathering import Gathered
 from syncline.engine.stream_run import StreamRun
-from syncline.errors import BodyError, BrokenBodyError, PartialError
+from syncline.errors import AuthError, BodyError, BrokenBodyError, PartialError
 from syncline.http.tokens.current import Tokens
 from syncline.mapping import Mapping, compile_mapping
 from syncline.model import Batch, Checkpoint, Page, Rate, Request, Response
@@ -93,6 +93,26 @@ def refreshes_and_does_not_use_it(patch: Patch) -> None:
         return refused
 
     patch(Tokens, "renewed", renewed)
+
+
+@mutant("tokens")
+def takes_a_refusal_for_the_end_of_the_list(patch: Patch) -> None:
+    retried = syncline.http.layers.retried
+
+    def lenient(send: Any, rule: Any, clock: Any) -> Any:
+        strict = retried(send, rule, clock)
+
+        async def sending(request: Request) -> Response:
+            try:
+                return await strict(request)
+            except AuthError:
+                empty = Response(status=200, headers=Response.headers_of({}), body=b"", url=request.url, elapsed=0.0,
+                                 received_at=clock.monotonic())  # fmt: skip
+                return msgspec.structs.replace(empty, document={"data": []})
+
+        return sending
+
+    patch(syncline.http.layers, "retried", lenient)
 
 
 # limits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import msgspec
 import pytest
 
 from syncline.engine import Report, arun
+from syncline.rehearsal.checklist import check
 from syncline.rehearsal.simulator.faults import faults
 from tests.rehearsal.acts import PLAIN, act
 
@@ -51,7 +54,9 @@ WAYS = {
         }.items()
     },
 }
-RENEWABLE = [name for name in WAYS if name.startswith(("oauth2", "session", "digest"))]
+KINDS = ["api_key", "bearer", "digest", "hmac", "jwt-hs", "session", "rotate", "combined", "oauth2-client_credentials"]
+"""One of each way in which credentials are renewed, or are not."""
+RENEWABLE = [name for name in WAYS if name.startswith(("oauth2", "session", "digest", "jwt", "rotate"))]
 
 
 def _with(auth: str) -> str:
@@ -93,6 +98,21 @@ def test_what_runs_out_is_renewed_within_the_run(name: str, fault: str, tmp_path
     report = act(_with(WAYS[name]), tmp_path, faults()[fault](at=3))
     assert report.problems == []
     assert report.passes[0].exit_code == 0
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_checklist_says_what_becomes_of_a_credential_that_is_refused(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "things.yaml"
+    file.write_text(_with(WAYS[name]))
+    (line,) = asyncio.run(check(file, lines=["tokens"])).lines
+    said = " ".join(line.evidence)
+    if name in RENEWABLE:
+        assert line.status == "held"
+        assert "2 requests refused and sent again" in said or name in ("digest", "rotate")
+    else:
+        assert line.status == "not applicable"
+        assert "ended the run with exit code 4 (check that the credentials are right" in said
+        assert re.search(r"(\d+) of \1 requests came with the credential", said)
 
 
 def test_a_signature_whose_time_is_off_is_refused(tmp_path: Path) -> None:

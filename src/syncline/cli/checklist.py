@@ -155,7 +155,7 @@ def _line(line: Line, width: int, brush: Paint) -> Iterator[str]:
     mark = colours[line.status](MARKS[line.status])
     said = [_clean(one) for one in line.evidence[:MOST_EVIDENCE]]
     if line.status == "not applicable":
-        said = [f"not applicable: {said[0]}"]
+        said = [f"not applicable: {said[0]}", *said[1:]]
     elif line.status == "not tried":
         said = [f"not tried: {said[0]}", *said[1:]]
     pieces = [piece for one in said for piece in _wrapped(one, width - INDENT)]

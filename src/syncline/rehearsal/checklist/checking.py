@@ -20,7 +20,7 @@ from syncline.events import Listener
 from syncline.http import Send
 from syncline.model import Request, Response
 from syncline.rehearsal.acting import Act, Runner, is_cut, play
-from syncline.rehearsal.checklist import records, requests, written
+from syncline.rehearsal.checklist import credentials, records, requests, written
 from syncline.rehearsal.checklist.findings import Findings
 from syncline.rehearsal.checklist.kills import Kills, kill_everywhere
 from syncline.rehearsal.checklist.line import LINES, Line
@@ -39,7 +39,7 @@ ENOUGH = 50_000
 """Records that are read for the line of the volume at most, unless more are asked for."""
 
 JUDGES: dict[str, Callable[[Findings], Line]] = {
-    "tokens": requests.tokens,
+    "tokens": credentials.tokens,
     "limits": requests.limits,
     "retries": requests.retries,
     "pages": records.pages,

@@ -62,8 +62,9 @@ def failed(name: str, *evidence: str, fix: str | None = None) -> Line:
     return _line(name, "failed", evidence, fix)
 
 
-def not_applicable(name: str, reason: str) -> Line:
-    return _line(name, "not applicable", (reason,))
+def not_applicable(name: str, *evidence: str) -> Line:
+    """Why there is nothing to hold the integration to, first."""
+    return _line(name, "not applicable", evidence)
 
 
 def not_tried(name: str, reason: str, fix: str | None = None) -> Line:

@@ -15,6 +15,7 @@ PLAIN = "pages: nothing goes wrong"
 VOLUME = "volume: as many records as in production"
 BURST = "retries: three failures in a row"
 OUTAGE = "retries: an outage"
+REFUSED = "tokens: the credential is refused"
 LOOP = "pages: a loop"
 PRESSED = "limits: as many requests as will go"
 RIVALS = "resume: two runners at once"
@@ -96,6 +97,7 @@ _STRUCK: dict[str, tuple[Fault, ...]] = {
     "tokens: one runs out": (_strike("token-expired", 2),),
     "tokens: one is taken back": (_strike("token-revoked", 2),),
     "tokens: the token endpoint fails": (_strike("503", 1, place="tokens"), _strike("cut", 2, place="tokens")),
+    REFUSED: (_strike("credential-refused", 2),),
     "retries: 429": (_strike("429", 1), _strike("429-date", 3), _strike("429-silent", 5)),
     "retries: 5xx": (_strike("500", 1), _strike("502", 3), _strike("503", 5)),
     "retries: no answer": (_strike("timeout-before", 1), _strike("timeout-after", 3)),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from syncline.auth import Auth
-from syncline.model import kind_of
 from syncline.rehearsal.checklist.findings import Findings, heard, many, some
-from syncline.rehearsal.checklist.line import Line, failed, held, not_applicable, not_tried
+from syncline.rehearsal.checklist.line import Line, failed, held, not_applicable
 from syncline.rehearsal.checklist.programme import BURST, OUTAGE, PRESSED
 from syncline.rehearsal.evidence import ActReport
 from syncline.resilience import Retry
@@ -17,43 +15,6 @@ TOLD = {"429": 2.0, "429-date": 2.0}
 CLOSE = 0.01
 LEAST = 0.05
 """The least share of what the waits of a few attempts may add up to, that they have to; jitter is full."""
-
-
-def tokens(found: Findings) -> Line:
-    """Refreshed when they run out and when they are taken back, once each."""
-    holder = _holder(found.source.auth)
-    if holder is None:
-        return not_applicable("tokens", _why_fixed(found.source.auth))
-    acts = found.of("tokens")
-    if not any(act.tokens for act in acts):
-        return not_tried("tokens", f"the simulator gives out no tokens for auth: {{kind: {kind_of(type(holder))}}}")
-    wrong = found.problems("tokens")
-    lost = [struck for act in acts for struck in act.struck if struck.fault in ("token-expired", "token-revoked")]
-    refused = sum(seen.status == 401 for act in acts for seen in act.seen)
-    asked = sum(act.tokens for act in acts)
-    runs = sum(len(act.passes) for act in acts)
-    failures = sum(len(act.struck) for act in acts) - len(lost)
-    if asked > runs + len(lost) + failures:
-        wrong.append(
-            f"{asked} tokens were asked for by {runs} runs that lost {len(lost)} and were let down {failures} times"
-        )
-    if wrong:
-        return failed("tokens", *some(wrong))
-    return held(
-        "tokens",
-        f"{many(len(lost), 'token')} lost in mid-run (run out, taken back): each replaced once, {many(refused, 'request')} refused "
-        "and sent again, 0 records lost",
-        f"{asked} asked for by {runs} runs, {many(failures, 'failure')} of the token endpoint among them",
-    )
-
-
-def _holder(auth: Auth | None) -> Auth | None:
-    """The one among combined auths whose credentials run out."""
-    return next((one for one in getattr(auth, "auths", (auth,)) if one is not None and one.needs_token), None)
-
-
-def _why_fixed(auth: Auth | None) -> str:
-    return "the API asks for no credentials" if auth is None else f"{kind_of(type(auth))}: nothing runs out"
 
 
 def limits(found: Findings) -> Line:

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal, Protocol
 import msgspec
 
 from syncline.model import kind_of
+from syncline.rehearsal.simulator.door import unauthorised
 from syncline.rehearsal.simulator.paging import Part
 from syncline.rehearsal.simulator.values import GOLDEN, MASK, mixed
 from syncline.rehearsal.simulator.wire import Answer, Call, refused
@@ -235,6 +236,19 @@ class TokenRevoked(TokenExpired, frozen=True, kw_only=True, tag="token-revoked")
 
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
         scene.revoke()
+
+
+class CredentialRefused(Fault, frozen=True, kw_only=True, tag="credential-refused"):
+    line = "401: the credential is not taken any more"
+    fate = "told"  # what cannot be renewed has to be put right by somebody
+    mixes: ClassVar[bool] = False
+
+    @classmethod
+    def concerns(cls, integration: Integration) -> bool:
+        return getattr(integration.source, "auth", None) is not None
+
+    def instead(self, scene: Scene, call: Call, now: datetime) -> Answer | None:
+        return unauthorised("these credentials are not known any more", "Bearer")
 
 
 class ClockAhead(Fault, frozen=True, kw_only=True, tag="clock-ahead"):

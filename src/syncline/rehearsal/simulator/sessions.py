@@ -90,7 +90,21 @@ class AnyOf(Door):
 
     def __init__(self, doors: list[Door]) -> None:
         self._doors = doors
+        self._opened = doors[0]
+        """The one that opened last."""
 
     def check(self, call: Call, now: datetime) -> Answer | None:
-        answers = [door.check(call, now) for door in self._doors]
-        return None if None in answers else answers[-1]
+        for door in self._doors:
+            answer = door.check(call, now)
+            if answer is None:
+                self._opened = door
+                return None
+        return answer
+
+    def expire(self) -> None:
+        """The key that was used last opens no more; the last of all is left."""
+        if len(self._doors) > 1:
+            self._doors = [door for door in self._doors if door is not self._opened]
+
+    def revoke(self) -> None:
+        self.expire()

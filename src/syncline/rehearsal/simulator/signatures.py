@@ -40,6 +40,8 @@ class JwtDoor(Door):
 
     def __init__(self, auth: Any, seed: int) -> None:
         self._auth = auth
+        self._lost = False
+        """Whether the next call is refused; a token of the same second that is made anew is the same, so one is all."""
 
     def check(self, call: Call, now: datetime) -> Answer | None:
         auth = self._auth
@@ -47,7 +49,15 @@ class JwtDoor(Door):
             decode_key(auth.key, auth.key_encoding) if auth.algorithm.startswith("HS") else public_key(reveal(auth.key))
         )
         fault = jwt_fault(call.headers.get(auth.header, "").rpartition(" ")[2], auth.algorithm, key, now)
+        if self._lost:
+            self._lost, fault = False, "the token was taken back"
         return None if fault is None else unauthorised(fault, 'Bearer error="invalid_token"')
+
+    def expire(self) -> None:
+        self._lost = True
+
+    def revoke(self) -> None:
+        self._lost = True
 
 
 def jwt_fault(token: str, algorithm: str, key: Any, now: datetime) -> str | None:
@@ -267,6 +277,8 @@ class DigestDoor(Door):
         self._given = 0
         self._counts: dict[str, int] = {}
         """The nonces that hold, each with the highest count seen."""
+        self._lost = False
+        """Whether they hold for one more call alone; the first of a run has to be challenged."""
 
     def check(self, call: Call, now: datetime) -> Answer | None:
         scheme, _, rest = call.headers.get("Authorization", "").partition(" ")
@@ -280,6 +292,9 @@ class DigestDoor(Door):
         proof = _sha(f"{first}:{nonce}:{shown.get('nc')}:{shown.get('cnonce')}:auth:{second}")
         target = urlsplit(call.url)._replace(scheme="", netloc="").geturl()
         right = _equal(shown.get("response", ""), proof) and shown.get("uri") == target
+        if self._lost:
+            self._lost = False
+            self._counts.clear()
         return None if right else self._challenge(stale=False)
 
     def _challenge(self, *, stale: bool) -> Answer:
@@ -292,10 +307,10 @@ class DigestDoor(Door):
         )
 
     def expire(self) -> None:
-        self._counts.clear()
+        self._lost = True
 
     def revoke(self) -> None:
-        self._counts.clear()
+        self._lost = True
 
 
 def _sha(text: str) -> str:
