@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from syncline import events
 from syncline.cli.logs import log_listener
 from syncline.operate.log_lines import without_query
 from syncline.secrets import Redactor
+from tests.cli.conftest import command, environment
 
 SCOPE = events.Scope(run_id="r1", integration="shop", stream="orders")
 CANARY = "canary-0123456789"
@@ -92,3 +95,19 @@ def test_pretty_lines_cannot_steer_the_terminal() -> None:
 def test_addresses_lose_what_may_be_secret() -> None:
     assert without_query("https://a:b@x.example:8/p/q?r=s#t") == "https://x.example:8/p/q"
     assert without_query("https://x.example/p@q") == "https://x.example/p@q"
+
+
+def test_a_run_whose_log_nobody_reads_any_more_goes_on(folder: Path) -> None:
+    with subprocess.Popen(
+        command("run", "shop.yaml", "--json", "--log-format", "json"),
+        cwd=folder,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdout is not None and run.stderr is not None
+        run.stderr.close()
+        report = json.loads(run.stdout.read())
+    assert (run.returncode, report["status"]) == (0, "done")

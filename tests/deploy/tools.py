@@ -47,6 +47,15 @@ def python_with(name: str) -> str:
     return str(_installed(name, _make_environment) / "bin" / "python")
 
 
+def installed_package(project: Path, folder: Path) -> Path:
+    """A folder for PYTHONPATH with the wheel that is built of this project, as pip installs it."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    (wheel,) = folder.joinpath("dist").glob("*.whl")
+    _uv("pip", "install", "--no-deps", "--target", str(folder / "installed"), str(wheel))
+    return folder / "installed"
+
+
 def _installed(name: str, make: Callable[[Path, Path], None]) -> Path:
     lock, folder = ROOT / "requirements" / f"{name}.lock", FOLDER / name
     mark, digest = folder / ".lock", hashlib.sha256(lock.read_bytes()).hexdigest()

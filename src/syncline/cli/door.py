@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
@@ -27,8 +30,7 @@ class InterruptedRun(SynclineError):
 def tell(problem: BaseException, *, json: bool, debug: bool) -> int:
     """Say what happened and return the exit code. Only programs read stdout, so with `json` the error goes there."""
     if isinstance(problem, BrokenPipeError):
-        # whoever read our output has left; nothing more can be said there, not even by the interpreter at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go(sys.stdout)
         return 1
     error = redacted_error(_as_error(problem))
     if debug:
@@ -39,6 +41,22 @@ def tell(problem: BaseException, *, json: bool, debug: bool) -> int:
     else:
         sys.stderr.write(block(error, colour=paint(sys.stderr).on) + "\n")
     return error.exit_code
+
+
+@contextmanager
+def while_it_is_read(stream: TextIO) -> Iterator[None]:
+    """Write to a stream that the work does not depend on: where its reader has left, or its disk is full, nothing is said."""
+    try:
+        yield
+    except BrokenPipeError:
+        _let_go(stream)
+    except OSError:
+        pass
+
+
+def _let_go(stream: TextIO) -> None:
+    """Whoever read it has left; nothing more can be said there, not even by the interpreter at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def block(error: SynclineError, *, colour: bool = False) -> str:

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from syncline import events
+from syncline.cli.door import while_it_is_read
 from syncline.cli.paint import is_terminal, printable
 from syncline.operate.log_lines import LEVELS, fields_of, level_of, name_of
 from syncline.secrets import Redactor, redactor
@@ -23,7 +24,8 @@ def log_listener(
     """A listener that writes a line for every event of at least this level: `json` or `pretty`.
 
     Every line has the run's id, integration and stream, and what the event itself says: attempt, status, the server's
-    request id. Addresses lose their query; known secrets are taken out of every value.
+    request id. Addresses lose their query; known secrets are taken out of every value. A line that cannot be written (its reader
+    has left, its disk is full) is left out: it ends no run.
     """
     logger = structlog.wrap_logger(
         structlog.WriteLogger(stream),
@@ -38,7 +40,8 @@ def log_listener(
     )
 
     def listen(scope: events.Scope, event: events.Event) -> None:
-        logger.log(LEVELS[level_of(event)], name_of(event), **fields_of(scope, event))
+        with while_it_is_read(stream):
+            logger.log(LEVELS[level_of(event)], name_of(event), **fields_of(scope, event))
 
     return listen
 

@@ -11,7 +11,7 @@ from math import inf, isinf
 from typing import Any, TextIO
 
 from syncline import events
-from syncline.cli.door import as_json, redacted_text
+from syncline.cli.door import as_json, redacted_text, while_it_is_read
 from syncline.cli.paint import is_terminal, printable
 from syncline.model import Clock
 from syncline.model.units import span
@@ -151,8 +151,9 @@ async def beating(
     """A line every ten seconds while the context is open; what it gives writes one at once."""
 
     def line() -> None:
-        stream.write(as_json(data()) if json else logfmt(data()))
-        stream.flush()
+        with while_it_is_read(stream):
+            stream.write(as_json(data()) if json else logfmt(data()))
+            stream.flush()
 
     heart = asyncio.create_task(_beat(clock, line))
     try:
