@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -9,6 +12,7 @@ import msgspec
 from syncline.errors import SpecError, SynclineError
 from syncline.spec import Integration, load
 
+ENDINGS = (".yaml", ".yml")
 Stamp = tuple[int, int, int]
 
 
@@ -30,29 +34,29 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._seen: dict[Path, Stamp] = {}
-        self._read: dict[Path, Stamp] = {}
+        self._seen: dict[str, Stamp] = {}
+        self._read: dict[str, Stamp] = {}
         self._names: dict[Path, str] = {}
 
     def look(self, *, at_once: bool = False) -> Change:
         """`at_once` reads every file as it is now, as at the start."""
-        stamps = {path: stamp for path in files_in(self.root) if (stamp := _stamp(path)) is not None}
-        gone = tuple(path for path in self._read if path not in stamps)
-        for path in gone:
-            self._read.pop(path)
-            self._names.pop(path, None)
+        stamps = _stamps(self.root)
+        gone = sorted(name for name in self._read if name not in stamps)
+        for name in gone:
+            self._read.pop(name)
+            self._names.pop(Path(name), None)
         settled = [
-            path
-            for path, stamp in stamps.items()
-            if self._read.get(path) != stamp and (at_once or self._seen.get(path) == stamp)
+            name
+            for name, stamp in stamps.items()
+            if self._read.get(name) != stamp and (at_once or self._seen.get(name) == stamp)
         ]
         self._seen = stamps
         found = []
-        for path in settled:
-            self._read[path] = stamps[path]
-            self._names.pop(path, None)
-            found.append(self._load(path))
-        return Change(tuple(found), gone)
+        for name in sorted(settled):
+            self._read[name] = stamps[name]
+            self._names.pop(Path(name), None)
+            found.append(self._load(Path(name)))
+        return Change(tuple(found), tuple(map(Path, gone)))
 
     def _load(self, path: Path) -> Found:
         try:
@@ -69,19 +73,29 @@ class Folder:
 
 def files_in(root: Path) -> list[Path]:
     """The YAML files of a folder and the folders below it, hidden ones left out; or the one file."""
-    if root.is_file():
-        return [root]
-    return sorted(
-        path
-        for pattern in ("*.yaml", "*.yml")
-        for path in root.rglob(pattern)
-        if not any(part.startswith(".") for part in path.relative_to(root).parts)
-    )
+    return [root] if root.is_file() else sorted(Path(entry.path) for entry in _entries(str(root)))
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _stamps(root: Path) -> dict[str, Stamp]:
+    """Of every file, by its path. No path is made an object: a server looks at a thousand files once a second."""
+    found = {}
+    for place in [root] if root.is_file() else _entries(str(root)):
+        with suppress(OSError):  # it has just gone
+            status = place.stat()
+            found[os.fspath(place)] = status.st_mtime_ns, status.st_size, status.st_ino
+    return found
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
     try:
-        status = path.stat()
+        with os.scandir(folder) as entries:
+            listed = list(entries)
     except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+        return  # gone, or not ours to read
+    for entry in listed:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(entry.path)
+        elif entry.name.endswith(ENDINGS):
+            yield entry
