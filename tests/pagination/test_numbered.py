@@ -149,6 +149,25 @@ def test_r21_a_page_that_comes_again_in_the_place_of_the_next_is_a_gap(
     assert walk(pagination, stale).gaps
 
 
+@pytest.mark.parametrize(
+    "pagination", [offset(**TOTAL), offset(), page(**TOTAL), page(total_pages="meta.pages"), page()]
+)
+@pytest.mark.parametrize("added", [1, 5, 9])
+def test_r21_a_page_that_comes_again_moved_on_by_what_was_added_is_a_gap(
+    pagination: Offset | PageNumber, added: int
+) -> None:
+    server = ListServer(rows(30))
+    server.before[2] = lambda records: records.__setitem__(slice(0), rows(added, first=1_000))
+    serve = server.by_offset if isinstance(pagination, Offset) else server.by_page
+    asked_for: list[Request] = []
+
+    def unheeding(request: Request) -> Any:
+        asked_for.append(request)
+        return serve(asked_for[0] if len(asked_for) == 2 else request)
+
+    assert walk(pagination, unheeding).gaps
+
+
 @given(position=st.integers(0, 9), crash=st.integers(0, 3))
 def test_r23_a_deletion_while_paging_by_number_is_a_gap_where_a_total_watches(position: int, crash: int) -> None:
     server = ListServer(rows(30))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 TYPICAL_CAPS = frozenset({12, 15, 16, 24, 25, 32, 48, 64, 75, 96, 128, 256, 512, 1024})
 
 SAME_PAGE = "the page before came again, as if the server had not looked at the number: its own records were not seen"
@@ -26,6 +28,15 @@ def is_last(length: int, *, asked: int | None, learnt: int | None) -> bool:
     if learnt is not None:
         return length < learnt
     return asked is not None and length < asked and not looks_like_a_cap(length)
+
+
+def is_page_before(names: Sequence[object], *, first: object, last: object) -> bool:
+    """Whether these are the records of the page before, maybe moved on by others that were added in front of them.
+
+    `names` identify the records here, `first` and `last` those between which the page before lay. Where records were added in
+    front, the next page begins with the end of the page before: with its last, and without its first.
+    """
+    return bool(names) and (names[-1] == last or (first in names and last not in names))
 
 
 def moved(before: int | None, now: int | None, what: str = "records") -> tuple[str | None, bool]:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from syncline.model import Request, register
-from syncline.pagination.counting import SAME_PAGE, counts_its_page, ended_early, is_last, moved
+from syncline.pagination.counting import SAME_PAGE, counts_its_page, ended_early, is_last, is_page_before, moved
 from syncline.pagination.pagination import Answer, Pagination, ParamName, PathText, Position, Settled, check_places
 from syncline.pagination.reading import In, identity, put
 
@@ -24,7 +24,8 @@ class Offset(Pagination):
     """Skips what was read. Where no total watches over the list, each page overlaps the one before (R23).
 
     A position holds `offset` (the index of the next new record), `known` (the records before it, to be met again), `size`
-    (the length of the first page), `total` (the API's last count), and `last` (what was read last, where none is met again).
+    (the length of the first page), `total` (the API's last count), and `before` (the first and the last record of the page before,
+    where none is met again).
     """
 
     kind: Literal["offset"] = Field(default="offset", description="Pages by the number of records before them")
@@ -85,7 +86,7 @@ class Offset(Pagination):
         if total is not None:
             following["total"] = total
         if not overlap and answer.records:
-            following["last"] = identity(answer.records[-1], self.key)
+            following["before"] = [identity(answer.records[at], self.key) for at in (0, -1)]
         return following
 
     def foresee(self, following: Position) -> Iterator[Position]:
@@ -105,18 +106,20 @@ class Offset(Pagination):
             if early is not None:
                 return Settled(overlap.records, early, gap=True)
         notice, gap = moved(position.get("total"), total)
-        if (
-            notice is None
-            and "last" in position
-            and length
-            and identity(answer.records[-1], self.key) == position["last"]
-        ):
+        if not gap and length and self._is_page_before(position, answer, still=notice is None):
             return Settled(overlap.records, SAME_PAGE, gap=True)
         if known:  # met again, so nothing before this page is missing, whatever moved the count
             return Settled(overlap.records, overlap.notice or notice)
         if "size" not in position:
             notice = self.absent_total(answer) or counts_its_page(total, length, self._asked)
         return Settled(overlap.records, notice, gap)
+
+    def _is_page_before(self, position: Position, answer: Answer, *, still: bool) -> bool:
+        if "before" not in position:
+            return False
+        first, last = position["before"]
+        some = answer.records[-1:] if still else answer.records  # in a list that does not move one of them tells
+        return is_page_before([identity(record, self.key) for record in some], first=first, last=last)
 
     def _last_total(self, position: Position, answer: Answer) -> int | None:
         total = self.total(answer)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from syncline.model import MISSING, Request, compile_path, register
-from syncline.pagination.counting import SAME_PAGE, counts_its_page, ended_early, is_last, moved
+from syncline.pagination.counting import SAME_PAGE, counts_its_page, ended_early, is_last, is_page_before, moved
 from syncline.pagination.pagination import Answer, Pagination, ParamName, PathText, Position, Settled, check_places
 from syncline.pagination.reading import In, put, whole_number
 
@@ -20,7 +20,7 @@ class PageNumber(Pagination):
     """Counts pages. A total (of records or of pages) is needed to notice deletions while paging (R23).
 
     A position holds `page`, `read` (records so far), `size` (the length of the first page), `total` and `pages` (the API's
-    last counts), and `last` (what identifies the last record read).
+    last counts), and `before` (what identifies the first and the last record of the page before).
     """
 
     kind: Literal["page"] = Field(default="page", description="Pages by their number")
@@ -66,7 +66,8 @@ class PageNumber(Pagination):
                 return None
         elif is_last(length, asked=self._asked, learnt=position.get("size")):
             return None
-        counts = {"total": total, "pages": pages, "last": self._key_of(answer.records[-1])}
+        before = [self._key_of(answer.records[0]), self._key_of(answer.records[-1])]
+        counts = {"total": total, "pages": pages, "before": None if None in before else before}
         return {
             "page": position["page"] + 1,
             "read": read,
@@ -93,10 +94,11 @@ class PageNumber(Pagination):
             early = ended_early(total, position.get("read", 0) + len(records))
             if early is not None:
                 return Settled(records, early, gap=True)
-        keys = [self._key_of(record) for record in records] if "last" in position else []
-        if notice is None and keys and keys[-1] == position["last"]:
+        first, last = position.get("before", (None, None))
+        keys = [self._key_of(record) for record in records] if "before" in position else []
+        if not gap and is_page_before(keys, first=first, last=last):
             notice, gap = SAME_PAGE, True
-        elif notice is None and keys and position["last"] in keys:
+        elif notice is None and last in keys:
             notice = "records were added while paging: the last record of the page before came again"
         if "read" not in position:
             notice = self.absent_total(answer) or (
