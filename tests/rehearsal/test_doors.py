@@ -115,7 +115,13 @@ def test_the_checklist_says_what_becomes_of_a_credential_that_is_refused(name: s
         assert re.search(r"(\d+) of \1 requests came with the credential", said)
 
 
-def test_a_signature_whose_time_is_off_is_refused(tmp_path: Path) -> None:
-    report = act(_with(WAYS["hmac"]), tmp_path, faults()["clock-ahead"](at=1))
-    assert report.passes[0].exit_code == 4
-    assert "off the time" in str(report.passes[0].report)
+@pytest.mark.parametrize("name", [name for name in WAYS if name.startswith(("hmac", "jwt", "oauth1", "sigv4"))])
+@pytest.mark.parametrize("fault", ["clock-ahead", "clock-behind"])
+def test_r11_a_signature_that_is_refused_for_its_time_is_made_anew_by_the_apis(
+    name: str, fault: str, tmp_path: Path
+) -> None:
+    report = act(_with(WAYS[name]), tmp_path, faults()[fault](at=3))
+    assert report.problems == []
+    assert report.passes[0].exit_code == 0
+    refused = [seen for seen in report.seen if seen.status == 401 and seen.at <= report.passes[0].ended]
+    assert len(refused) == (0 if name == "hmac-nonce" else 1), "which has no time in it"

@@ -27,6 +27,11 @@ class Auth(Part):
         return False
 
     @property
+    def signs_time(self) -> bool:
+        """Whether what `sign` adds says when, so that an API whose clock is elsewhere refuses it."""
+        return False
+
+    @property
     def client_certificate(self) -> Certificate | None:
         """The client certificate that connections to the API and its token endpoint show, if there is one."""
         return None

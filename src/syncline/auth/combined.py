@@ -41,6 +41,10 @@ class Combined(Auth):
         return any(auth.needs_token for auth in self.auths)
 
     @property
+    def signs_time(self) -> bool:
+        return any(auth.signs_time for auth in self.auths)
+
+    @property
     def client_certificate(self) -> Certificate | None:
         return next((auth.client_certificate for auth in self.auths if auth.client_certificate), None)
 

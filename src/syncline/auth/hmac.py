@@ -172,6 +172,10 @@ class Hmac(Auth):
             raise PydanticCustomError("key_id", "key_id and key_id_header come together", {})
         return self
 
+    @property
+    def signs_time(self) -> bool:
+        return "timestamp" in self.signed
+
     def sign(self, request: Request, token: Token | None, now: datetime) -> Request:
         key = decode_key(self.key, self.key_encoding)
         facts = {

@@ -79,6 +79,8 @@ class Jwt(Auth):
         return bear(request, token, self.header, self.prefix)
 
     def obtain(self, current: Token | None, now: datetime, monotonic: float, challenge: Response | None) -> Steps:
+        if challenge is not None and challenge.date is not None:
+            now = challenge.date  # who refuses a token judges by a clock of his own (R11)
         issued = int(now.timestamp() - self.backdate)
         claims = {**reveal_all(self.claims), "iat": issued, "exp": issued + int(self.lifetime)}
         headers = {"alg": self.algorithm, "typ": "JWT", **reveal_all(self.headers)}

@@ -50,6 +50,10 @@ class OAuth1(Auth):
             raise PydanticCustomError("oauth1", "token and token_secret come together", {"loc": ["token"]})
         return self
 
+    @property
+    def signs_time(self) -> bool:
+        return True
+
     def sign(self, request: Request, token: Token | None, now: datetime) -> Request:
         own: Pairs = [
             ("oauth_consumer_key", reveal(self.consumer_key)),

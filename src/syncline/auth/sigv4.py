@@ -35,6 +35,10 @@ class AwsSigV4(Auth):
     service: str = Field(description="The service's name in signatures: execute-api, s3, es, …")
     region: Text = Field(description="The region: eu-central-1")
 
+    @property
+    def signs_time(self) -> bool:
+        return True
+
     def sign(self, request: Request, token: Token | None, now: datetime) -> Request:
         moment = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         body = hashlib.sha256(request.content or b"").hexdigest()

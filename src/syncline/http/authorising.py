@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import msgspec
 
 from syncline.auth import Auth
 from syncline.errors import AuthError
+from syncline.events import Noticed, emit
 from syncline.http.origins import Origins, without_secrets
 from syncline.http.send import Send
 from syncline.http.snippets import api_message
@@ -13,6 +16,8 @@ from syncline.http.tokens.current import Tokens
 from syncline.model import Clock, Request, Response, Secret
 
 TOO_MANY = 429
+APART = timedelta(seconds=30)
+"""How far two clocks may be apart before a signature is made anew for it; answers take some of it."""
 
 
 class Authorising(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,9 +30,40 @@ class Authorising(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Tokens | None
 
 
+class TheirClock:
+    """The API's clock, by which signatures are made; ours, until it refused one for that."""
+
+    def __init__(self, ours: Clock) -> None:
+        self._ours = ours
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return self._ours.now() + self.ahead
+
+    def refused(self, response: Response, signed_by: timedelta) -> bool:
+        """Whether this may be why the answer is a refusal, of a request that was signed so far `ahead` of our clock."""
+        if response.status not in (401, 403) or response.date is None:
+            return False
+        found = response.date - self._ours.now()
+        if abs(found - signed_by) <= APART:
+            return False
+        if self.ahead == signed_by:  # nobody else has found out meanwhile
+            self.ahead = found
+            emit(
+                Noticed(
+                    what=f"the API's clock is {found.total_seconds():+.0f} s off ours: requests are signed by its time",
+                    hint="set this machine's clock (NTP); or tell the API's owner, if it is the other one that is wrong",
+                )
+            )
+        return True
+
+
 def authorised(send: Send, rule: Authorising, clock: Clock) -> Send:
-    """Add credentials to what goes to a trusted origin; a refused token is replaced and the request sent once more."""
-    auth, tokens = rule.auth, rule.tokens
+    """Add credentials to what goes to a trusted origin; a refused token is replaced and the request sent once more.
+
+    So it is with a signature that was refused by an API whose clock is elsewhere: from then on the API's time is signed (R11).
+    """
+    auth, tokens, theirs = rule.auth, rule.tokens, TheirClock(clock)
 
     async def sending(request: Request) -> Response:
         if not rule.origins.trusts(request.url):
@@ -36,7 +72,10 @@ def authorised(send: Send, rule: Authorising, clock: Clock) -> Send:
         if auth is None:
             return await send(request)
         token = await tokens.fresh() if tokens else None
-        response = await send(auth.sign(request, token, clock.now()))
+        signed_by = theirs.ahead
+        response = await send(auth.sign(request, token, theirs.now()))
+        if auth.signs_time and theirs.refused(response, signed_by):
+            response = await send(auth.sign(request, token, theirs.now()))
         if not auth.refused(response):
             return response
         for _ in range(auth.renewals):
@@ -45,7 +84,7 @@ def authorised(send: Send, rule: Authorising, clock: Clock) -> Send:
             token = await tokens.renewed(token, response)
             if response.status == TOO_MANY and not auth.fresh(token, clock.monotonic()):
                 return response  # every key is used up, and none of them wrong
-            response = await send(auth.sign(request, token, clock.now()))
+            response = await send(auth.sign(request, token, theirs.now()))
             if not auth.refused(response):
                 return response
         if response.status == TOO_MANY:  # every key is used up, and none of them wrong
