@@ -128,6 +128,7 @@ class CursorTracker:
         self.future = 0
         self.without = 0
         self._before = frozenset(checkpoint.seen)
+        self._resumed = checkpoint.resume is not None
         self._seen: dict[str, Any] = {}
         self._read = compile_path(incremental.cursor)
 
@@ -194,10 +195,13 @@ class CursorTracker:
         return self.running
 
     def seen(self, *, complete: bool) -> tuple[str, ...]:
-        """Digests to remember: all of this pass and the last while it goes on; at its end those that will be read again."""
+        """Digests to remember: all of this pass and the last while it goes on; at its end those that will be read again.
+
+        What a pass met before it was interrupted is known by its digest alone, and so all of that is kept until the next one.
+        """
         if not self.remember:
             return ()
-        if not complete:
+        if not complete or self._resumed:
             return tuple(self._before | self._seen.keys())
         self._prune()
         return tuple(self._seen) or tuple(self._before)
