@@ -37,6 +37,17 @@ class Removal(Group):
 
     @pytest.mark.parametrize("how", ["soft", "hard"])
     @blocking
+    async def test_r26_tombstones_may_come_with_the_very_first_rows(self, bench: Bench, how: How) -> None:
+        need(bench.abilities.deletes, "deletes")
+        async with bench.sink() as sink:
+            passes = Passes(bench, sink, Deletes(when="deleted_at", how=how))
+            await passes.go(1, 2, 3, gone=(2, 99))
+            assert passes.alive() == [1, 3]
+            await passes.go(2, gone=(3,))
+            assert passes.alive() == [1, 2]
+
+    @pytest.mark.parametrize("how", ["soft", "hard"])
+    @blocking
     async def test_r26_missing_records_are_deleted_after_a_complete_pass_only(self, bench: Bench, how: How) -> None:
         need(bench.abilities.deletes, "deletes")
         async with bench.sink() as sink:

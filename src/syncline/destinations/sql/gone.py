@@ -97,8 +97,10 @@ class Gone:
         bound = [
             tuple(self._bound(name, value) for name, value in zip(self._family.key, row, strict=True)) for row in keys
         ]
-        if not self.soft:
-            return self._family.delete(bound)
+        if not self.soft or self._tables.column_of(table, self.deletes.column) is None:
+            return self._family.delete(
+                bound
+            )  # a table without that column was made by this batch: nobody saw its rows alive
         return self._tables.mark(table, self._family.key, bound, self.deletes.column, now)
 
     def delete_missing(self, now: datetime) -> int:
