@@ -322,3 +322,44 @@ async def test_a_look_at_the_first_pages_asks_for_no_others() -> None:
             await anext(coming)
         await coming.aclose()
     assert len(api.asked) == 3
+
+
+@pytest.mark.parametrize("pagination", [BY_NUMBER, BY_OFFSET])
+async def test_r23_what_an_early_answer_shows_of_deletions_is_not_forgotten_when_it_is_asked_for_again(
+    pagination: dict[str, Any],
+) -> None:
+    api = Api({"/orders": numbered(3 * PAGE)})
+
+    def move(target: str) -> None:
+        if len(api.asked) == 2:  # two go that were read, when the second page is asked for before its time
+            del api.lists["/orders"][:2]
+        if len(api.asked) == 4:  # and more come at the end, before it is asked for again
+            api.lists["/orders"] += numbered(4, 100)
+
+    api.on_request = move
+    async with reading(api, stream := endpoint(pagination)) as reader:
+        pages = await whole(reader, stream)
+    found = {record["id"] for page in pages for record in page.records}
+    assert not {record["id"] for record in api.lists["/orders"]} <= found
+    assert "deleted while paging" in str(pages[-1].gap)
+
+
+@pytest.mark.parametrize("pagination", [CURSOR, {"kind": "page", "size": PAGE, "total": "total"}])
+@pytest.mark.parametrize("key", [("id",), ()])
+async def test_r22_what_the_page_before_had_word_for_word_comes_once_where_records_have_a_key(
+    pagination: dict[str, Any], key: tuple[str, ...]
+) -> None:
+    api = Api({"/orders": numbered(3 * PAGE)})
+
+    def move(target: str) -> None:
+        if (
+            len(api.asked) == 2
+        ):  # a record is added in front; by a cursor, which leads to a place, that is the same here
+            api.lists["/orders"][0:0] = numbered(1, 100)
+
+    api.on_request = move
+    async with reading(api, stream := endpoint(pagination, primary_key=key, parallel=1)) as reader:
+        pages = await whole(reader, stream)
+    found = [record["id"] for page in pages for record in page.records]
+    assert found == ([*range(9)] if key else [0, 1, 2, 2, *range(3, 9)])
+    assert sum(page.repeated for page in pages) == (1 if key else 0)

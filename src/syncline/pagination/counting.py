@@ -30,13 +30,16 @@ def is_last(length: int, *, asked: int | None, learnt: int | None) -> bool:
     return asked is not None and length < asked and not looks_like_a_cap(length)
 
 
-def is_page_before(names: Sequence[object], *, first: object, last: object) -> bool:
+def is_page_before(names: Sequence[object], *, first: object, last: object, added: int = 0) -> bool:
     """Whether these are the records of the page before, maybe moved on by others that were added in front of them.
 
-    `names` identify the records here, `first` and `last` those between which the page before lay. Where records were added in
-    front, the next page begins with the end of the page before: with its last, and without its first.
+    `names` identify the records here, `first` and `last` those between which the page before lay. Where so many were `added` in
+    front, the next page begins with just as many of the end of the page before.
     """
-    return bool(names) and (names[-1] == last or (first in names and last not in names))
+    place = names.index(last) if last in names else None
+    if added and (place == added - 1 or (place is None and added > len(names))):
+        return False
+    return place == len(names) - 1 or (place is None and first in names)
 
 
 def moved(before: int | None, now: int | None, what: str = "records") -> tuple[str | None, bool]:

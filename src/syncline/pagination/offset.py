@@ -106,7 +106,7 @@ class Offset(Pagination):
             if early is not None:
                 return Settled(overlap.records, early, gap=True)
         notice, gap = moved(position.get("total"), total)
-        if not gap and length and self._is_page_before(position, answer, still=notice is None):
+        if not gap and length and self._is_page_before(position, answer, max((total or 0) - position.get("total", 0), 0)):
             return Settled(overlap.records, SAME_PAGE, gap=True)
         if known:  # met again, so nothing before this page is missing, whatever moved the count
             return Settled(overlap.records, overlap.notice or notice)
@@ -114,12 +114,12 @@ class Offset(Pagination):
             notice = self.absent_total(answer) or counts_its_page(total, length, self._asked)
         return Settled(overlap.records, notice, gap)
 
-    def _is_page_before(self, position: Position, answer: Answer, *, still: bool) -> bool:
+    def _is_page_before(self, position: Position, answer: Answer, added: int) -> bool:
         if "before" not in position:
             return False
         first, last = position["before"]
-        some = answer.records[-1:] if still else answer.records  # in a list that does not move one of them tells
-        return is_page_before([identity(record, self.key) for record in some], first=first, last=last)
+        some = answer.records if added else answer.records[-1:]  # in a list that does not move one of them tells
+        return is_page_before([identity(record, self.key) for record in some], first=first, last=last, added=added)
 
     def _last_total(self, position: Position, answer: Answer) -> int | None:
         total = self.total(answer)

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import to_builtins
 
 from syncline.errors import ClientError, RequestError, ServerError, SynclineError
 from syncline.events import Noticed, emit
@@ -61,6 +62,10 @@ class Listing:
         self._base = msgspec.structs.replace(base, decode=decoder.decode) if decoder is not None else base
         self._client, self._endpoint, self._context, self._this = client, endpoint, context, this
         self._foreseen = Foreseen(self._send, this.room)
+        self._before: list[Any] = []
+        """The records of the page before."""
+        self._missed: str | None = None
+        """What an answer that was thrown away had shown: records may have been skipped."""
 
     async def pages(self, at: Token, position: Position | None) -> AsyncGenerator[Asked, None]:
         """Its pages from `position` on, or all of them; `at` is the list's own place."""
@@ -108,6 +113,9 @@ class Listing:
         response, early = await self._foreseen.take(request, number)
         if early and (response is None or not self._endpoint.pagination.holds(position, self._answer(response))):
             # the list moved, and what came early may lie on either side of it: from here on page by page, as they are now
+            if response is not None:
+                settled = self._endpoint.pagination.settle(position, self._answer(response))
+                self._missed = settled.notice if settled.gap else None
             await self._foreseen.drop()
             response, _ = await self._foreseen.take(request, number)
         return response
@@ -125,18 +133,37 @@ class Listing:
             raise error.at(stream=self._endpoint.name, page=number, request_id=response.request_id) from None
         if settled.notice and not settled.gap:
             emit(Noticed(what=f"{self._endpoint.name}, page {number}: {settled.notice}"))
+        shape = response.document.shape if isinstance(response.document, ShapedPage) else None
+        records = self._new_among(settled.records, whole=shape is not None)
+        self._before = answer.records
         asked = Asked(
-            records=settled.records,
+            records=records,
             response=response,
             context=self._context,
             token={},
             following={},
             total=pagination.total(answer),
-            gap=settled.notice if settled.gap else None,
-            shape=response.document.shape if isinstance(response.document, ShapedPage) else None,
+            gap=settled.notice if settled.gap else self._missed,
+            shape=shape,
             plain=Reread(response.body, partial(self._plain, response)),
+            unchanged=len(settled.records) - len(records),
         )
         return asked, following
+
+    def _new_among(self, records: list[Any], *, whole: bool) -> list[Any]:
+        """Without what the page before had word for word: all of it when it comes again, its end when others were added in front.
+
+        `whole`: all or none, because something else counts the records. Without a primary key two may well be alike.
+        """
+        before = self._before
+        if not before or not records or not self._endpoint.primary_key:
+            return records
+        if whole:  # decoded as other types, maybe
+            alike = len(before) == len(records) and to_builtins(before[0]) == to_builtins(records[0])
+            return [] if alike and to_builtins(before) == to_builtins(records) else records
+        if before[0] not in records and before[-1] not in records:
+            return records
+        return [record for record in records if record not in before]
 
     def _unchanged(self, response: Response, known: Known, token: Token, following: Token) -> Asked:
         self._this.spending.page(0, known.records)

@@ -30,7 +30,7 @@ class Asked(msgspec.Struct, kw_only=True):
     shape: Shape | None = None
     plain: Sequence[Any] = ()
     unchanged: int = 0
-    """Records of a page that was not sent again, because nothing of it changed."""
+    """Records that were delivered before: of a page that was not sent again, because nothing of it changed, or that came again."""
 
 
 class PageMaker:
