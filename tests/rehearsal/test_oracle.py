@@ -67,6 +67,25 @@ def test_rows_that_stand_there_twice_are_found(tmp_path: Path) -> None:
     assert report.passes[0].verdicts["things"].twice == 3
 
 
+@pytest.mark.parametrize("asked", ["incremental: {cursor: updated_at, param: since}", "into: {write: append}"])
+def test_rows_that_were_appended_more_often_than_there_were_passes_are_found(asked: str, tmp_path: Path) -> None:
+    async def run_and_double(*words: Any, **options: Any) -> Report:
+        report = await arun(*words, **options)
+        with closing(sqlite3.connect(tmp_path / "rows.sqlite")) as database:
+            database.execute("INSERT INTO things SELECT * FROM things WHERE id = 4 OR id = 5")
+            database.commit()
+        return report
+
+    incremental = "incremental: {cursor: updated_at, param: since}"
+    assert incremental in PLAIN
+    appended = PLAIN.replace(
+        incremental, asked if asked == "into: {write: append}" else f"{asked}\n    into: {{write: append}}"
+    )
+    assert act(appended, tmp_path / "right").holds
+    report = act(appended, tmp_path, runner=run_and_double)
+    assert report.passes[0].verdicts["things"].twice == 2
+
+
 def test_a_run_that_says_nothing_of_what_it_missed_is_found(tmp_path: Path) -> None:
     """A silent zero: the runner reads one page and says that it is done."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ from syncline.rehearsal.simulator.simulator import Simulator
 from syncline.rehearsal.simulator.world import World
 from syncline.rehearsal.staging import MemoryStore, Staged
 from syncline.sources import HttpSource
-from syncline.spec import Integration
+from syncline.spec import Integration, Stream
 
 Runner = Callable[..., Awaitable[Report]]
 """What makes a run: the engine's own `arun`, or one with a protection switched off."""
@@ -42,7 +42,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
     `together` rows are written at once at most, so that few records take several batches. `pace` is what of the usual time an
     answer takes. `survives` says whether the first run has to come to its end; None leaves that to the faults.
-    `remembered`: what was written to an API is still there when the act is played again in the same folder.
+    `remembered`: what was written to an API is still there when the act is played again in the same folder. `ended` are the
+    streams of which a pass came to its end there before, so that what is appended may be there once more.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     pace: float = 1.0
     survives: bool | None = None
     remembered: bool = False
+    ended: tuple[str, ...] = ()
 
 
 def is_cut(act: Act) -> bool:
@@ -87,7 +89,9 @@ class _Playing:
         )
         self._stage = self._made_stage()
         self._oracles = [Oracle(self.world, stream, integration.state_key(stream)) for stream in integration.streams]
-        self._passes: Counter[str] = Counter()
+        self._often = Counter(act.ended)
+        self._often.update(stream.name for stream in integration.streams if stream.incremental is not None)
+        """How often one version of a record may be there by now, by stream."""
 
     @classmethod
     async def begin(cls, staged: Staged, act: Act, runner: Runner) -> _Playing:
@@ -176,10 +180,21 @@ class _Playing:
             stream = oracle.stream
             told = streams.get(stream.name, {})
             complete = bool(told) and _read_all(told) and not told["resumed"]
-            self._passes[stream.name] += complete
-            moment = Moment(began=began, complete=complete, passes=self._passes[stream.name])
+            moment = Moment(began=began, complete=complete, often=self._count(stream, told))
             this.verdicts[stream.name] = oracle.judge(holdings, moment)
             this.complete = this.complete and complete
+
+    def _count(self, stream: Stream, told: dict[str, Any]) -> int:
+        """How often one version of a record may be there by now: once, or where rows are appended once a pass."""
+        appends = stream.into.write == "append"
+        if told and (not appends and told["status"] != "failed"):
+            self._often[stream.name] = 1  # what there was is replaced
+        if told and appends and stream.incremental is None:
+            first = len(self.report.passes) == 1  # and what that goes on with began in an earlier life
+            self._often[stream.name] += first or not told["resumed"]
+        if told and told["status"] == "partial" and not _read_all(told):
+            self._often[stream.name] += 1  # what may have missed some may have met others twice, and is read anew
+        return max(self._often[stream.name], 1)
 
     def _blame(self, this: Pass, requests: int) -> None:
         run = len(self.report.passes)
@@ -201,12 +216,18 @@ class _Playing:
 
     def _is_beyond_anybody(self, name: str, verdict: Verdict) -> bool:
         """Whether this is what page numbers without a total cannot show, and what reading everything again mends."""
-        stream = self.integration.stream(name)
-        counted = kind_of(type(stream.pagination)) == "page" and not stream.pagination.total_path
-        blind = counted and not stream.pagination.total_header and stream.incremental is None
+        blind = any(_is_blind(stream) for stream in self._with_parents(name))
+        blind = blind and self.integration.stream(name).incremental is None
         deleted = any(isinstance(fault, Deleted) for fault in self.act.faults)
         others = verdict.twice + verdict.stale + verdict.wrong + verdict.unknown
         return blind and deleted and not others and not self.report.passes[-1].quiet
+
+    def _with_parents(self, name: str) -> Iterator[Stream]:
+        """A stream, and all that it is read below."""
+        stream = self.integration.stream(name)
+        yield stream
+        for parent in stream.parents:
+            yield from self._with_parents(parent.stream)
 
     def _conclude(self, seconds: float) -> None:
         report, simulator = self.report, self.simulator
@@ -218,7 +239,7 @@ class _Playing:
         report.limits = [
             {
                 "limit": str(high.rate),
-                "amount": high.rate.amount,
+                "amount": high.allowed,
                 "per": high.rate.per,
                 "highest": high.most,
                 "counted": simulator.quota.way,
@@ -252,6 +273,12 @@ def _read_all(told: dict[str, Any]) -> bool:
     """Whether a stream says that it has seen everything: done, or partial for its rejects alone."""
     why = str((told["error"] or {}).get("what", ""))
     return told["status"] == "done" or (told["status"] == "partial" and "rejected" in why)
+
+
+def _is_blind(stream: Stream) -> bool:
+    """Whether its pages are counted, and its records are not."""
+    pagination = stream.pagination
+    return kind_of(type(pagination)) == "page" and not (pagination.total_path or pagination.total_header)
 
 
 def _why(this: Pass) -> str:

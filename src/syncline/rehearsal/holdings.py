@@ -6,6 +6,7 @@ import asyncio
 import csv
 import gzip
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,6 +20,8 @@ from syncline.spec import Integration, Stream, key_columns
 
 Row = dict[str, Any]
 MANIFESTS = "_manifest"
+FORMULA = re.compile(r"^'(?=[=+\-@\t\r\n])")
+"""What is put before text in CSV that a spreadsheet would run as a formula."""
 HELD = 0.2
 """Seconds for which a database is taken away."""
 
@@ -150,7 +153,8 @@ def _rows_of(path: Path) -> Iterator[Row]:
         return
     with opened(path, "rt", encoding="utf-8", newline="") as lines:
         if name.endswith(".csv"):
-            yield from csv.DictReader(lines)
+            for row in csv.DictReader(lines):
+                yield {column: FORMULA.sub("", value or "") for column, value in row.items()}
         else:
             yield from (json.loads(line, parse_float=Decimal) for line in lines)
 

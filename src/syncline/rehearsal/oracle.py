@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -37,8 +37,8 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
     began: int
     complete: bool
-    passes: int = 1
-    """How many came to their end so far."""
+    often: int = 1
+    """How often one and the same version of a record may be there, where rows have no key that the destination knows."""
 
 
 class Oracle:
@@ -155,7 +155,7 @@ class _Judging:
     def _refused(self, number: int, version: Version) -> None:
         if self._letters[number]:
             self.verdict.rejected += 1
-        elif self._moment.complete and version.at <= self._moment.began:
+        elif self._is_owed(number) and version.at <= self._moment.began:
             self.verdict.blame("lost", f"the dead letter of record {number + 1}")
 
     def _compare(self, key: Key, number: int, version: Version, meant: Meant, rows: list[Row]) -> None:
@@ -163,7 +163,7 @@ class _Judging:
         if write == "append":
             self._compare_appended(key, number, version, meant, rows)
             return
-        if len(rows) > 1:
+        if len(rows) > (self._moment.often if write == "replace" else 1):
             self.verdict.blame("twice", ", ".join(key))
         if self._oracle.same(rows[0], meant):
             return
@@ -182,8 +182,7 @@ class _Judging:
 
     def _is_owed(self, number: int) -> bool:
         """Whether the run must have seen the record."""
-        first = self._oracle.world.history(self._oracle.stream.name, number)[0]
-        return self._moment.complete and first.at <= self._moment.began
+        return self._moment.complete and self._oracle.world.came(self._oracle.stream.name, number) <= self._moment.began
 
     def _compare_appended(self, key: Key, number: int, version: Version, meant: Meant, rows: list[Row]) -> None:
         """Older versions may stand before and behind the newest; they are looked at in the end."""
@@ -210,6 +209,9 @@ class _Judging:
             elif self._is_owed(number) and not (key in self._rows and version.at > self._moment.began):
                 what: Blame = "stale" if key in self._rows else "lost"
                 self.verdict.blame(what, f"record {number + 1} ({', '.join(key)})")
+        for key, count in self._again.items():
+            if key not in self._rows and count > self._moment.often:
+                self.verdict.blame("twice", ", ".join(key))
         if self._rows:
             self._explain()
         return self.verdict
@@ -217,11 +219,10 @@ class _Judging:
     def _explain(self) -> None:
         """Rows whose record is not there now: of one that is gone, or changed beyond what the mapping takes, or of none."""
         stream, known = self._oracle.stream, self._known()
-        most = 1 if stream.incremental else max(self._moment.passes, 1)
         for key, rows in self._rows.items():
             shown = ", ".join(key)
             if stream.into.write == "append" and key in known:
-                self._look_at_appended(key, known[key], rows, most)
+                self._look_at_appended(key, known[key], rows)
             elif key not in known:
                 self.verdict.blame("unknown", shown)
             elif not self._is_gone(known[key]) and self._is_whole(known[key]):
@@ -235,14 +236,14 @@ class _Judging:
         """The records that the rows left over are of, in whatever version; all are looked through again, as it is a rare case."""
         world, name = self._oracle.world, self._oracle.stream.name
         found: dict[Key, int] = {}
-        for number in chain(world.numbers(name), world.touched(name)):
+        for number in world.numbers(name, ever=True):
             for version in world.history(name, number):
                 meant = self._oracle.meant(number, version)
                 if meant is not None and (key := self._oracle.key_of(meant)) in self._rows:
                     found[key] = number
         return found
 
-    def _look_at_appended(self, key: Key, number: int, rows: list[Row], most: int) -> None:
+    def _look_at_appended(self, key: Key, number: int, rows: list[Row]) -> None:
         history = self._oracle.world.history(self._oracle.stream.name, number)
         counts = Counter({history[-1].number: self._again.get(key, 0 if key in self._records else 1)})
         for row in rows:
@@ -251,11 +252,11 @@ class _Judging:
                 self.verdict.blame("wrong", ", ".join(key))
             else:
                 counts[which] += 1
-        if max(counts.values()) > most:
+        if max(counts.values()) > self._moment.often:
             self.verdict.blame("twice", ", ".join(key))
 
     def _is_gone(self, number: int) -> bool:
-        return self._oracle.world.history(self._oracle.stream.name, number)[-1].gone
+        return self._oracle.world.went(self._oracle.stream.name, number) is not None
 
     def _is_whole(self, number: int) -> bool:
         """Whether the mapping takes the record as it is now, so that its row has been met before."""
@@ -264,12 +265,13 @@ class _Judging:
 
     def _must_be_gone(self, number: int) -> bool:
         stream = self._oracle.stream
-        newest = self._oracle.world.history(stream.name, number)[-1]
-        if not newest.gone or newest.at > self._moment.began:
+        gone = self._oracle.world.went(stream.name, number)
+        if gone is None or gone > self._moment.began:
             return False
-        deletes = stream.deletes
-        tells = deletes is not None and (deletes.when is not None or (deletes.missing and stream.incremental is None))
-        return tells or stream.into.write == "replace"
+        deletes, own = stream.deletes, self._oracle.world.history(stream.name, number)[-1].gone
+        told = deletes is not None and deletes.when is not None and own  # nobody tells of what was below another
+        missed = deletes is not None and deletes.missing and stream.incremental is None
+        return told or missed or stream.into.write == "replace"
 
 
 def same(row: Row, meant: Meant) -> bool:

@@ -318,6 +318,7 @@ async def _played(order: Order, play: dict[str, Any]) -> Outcome:
     # late: whoever kills runs against an API has no use for a simulator
     from syncline.rehearsal.acting import Act, play as played
     from syncline.rehearsal.scratch import scratch_at
+    from syncline.rehearsal.simulator.faults import fault_of
     from syncline.rehearsal.staging import staged
 
     outcome, runs = Outcome(exit_code=0), 0
@@ -336,7 +337,8 @@ async def _played(order: Order, play: dict[str, Any]) -> Outcome:
 
     folder = Path(order.folder)
     stage = staged(load(order.file), play["seed"], folder, scratch=scratch_at(play.pop("scratch"), folder))
-    report = await played(stage, Act(name="killed", **play), runner=runner)
+    struck = tuple(map(fault_of, play.pop("faults", ())))
+    report = await played(stage, Act(name="killed", faults=struck, **play), runner=runner)
     passes = [msgspec.structs.replace(one, events=[]) for one in report.passes]
     outcome.report = msgspec.to_builtins(msgspec.structs.replace(report, passes=passes, seen=[], struck=[]))
     return outcome

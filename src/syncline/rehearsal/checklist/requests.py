@@ -26,11 +26,12 @@ def limits(found: Findings) -> Line:
     for place, rate in enumerate(rates):
         acts = [act for act in found.acts.values() if len(act.limits) > place]
         highest, where = max(((act.limits[place]["highest"], act) for act in acts), key=lambda pair: pair[0])
+        allowed = where.limits[place]["amount"]
         reached = "" if highest >= rate.amount else "; it was not come to"
-        evidence.append(f"at most {highest:,} requests in any {_span(rate.per)} of {rate.amount:,} allowed{reached}")
-        if highest > rate.amount:
+        evidence.append(f"at most {highest:,} requests in any {_span(rate.per)} of {allowed:,} allowed{reached}")
+        if highest > allowed:
             short = where.name.partition(": ")[2]
-            wrong.append(f"{highest:,} requests within {_span(rate.per)}, {rate.amount:,} are allowed ({short})")
+            wrong.append(f"{highest:,} requests within {_span(rate.per)}, {allowed:,} are allowed ({short})")
     refusals = sum(seen.status == 429 and seen.fault is None for act in found.acts.values() for seen in act.seen)
     if refusals:
         wrong.append(f"{refusals:,} requests were refused with 429, because they were more than the API allows")

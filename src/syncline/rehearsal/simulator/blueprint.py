@@ -91,6 +91,8 @@ def blueprint_of(stream: Stream, child_keys: Iterable[str] = (), likeness: Liken
     cursor = _cursor(stream, keys)
     if cursor is not None and not cursor.by_key:
         tree.put(cursor.path, lambda h, n: None)  # its place; the value is put in with the version's moment
+    if stream.deletes is not None and isinstance(stream.deletes.when, str):
+        tree.put(parse_path(stream.deletes.when), lambda h, n: None)  # nobody is deleted yet
     for text, wanted in stream.where.items():
         tree.put(parse_path(text), _mostly(wanted))
     guessed: list[str] = []

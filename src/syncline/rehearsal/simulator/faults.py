@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 
@@ -322,6 +322,8 @@ class Inserted(Fault, frozen=True, kw_only=True, tag="inserted"):
     line = "records are added while the list is read"
 
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
+        if scene.world.streams[stream].single:
+            return  # there is one record, or none
         for count in range(3):
             scene.world.insert(stream, line, _moment(now), first=count == 0)
 
@@ -371,6 +373,11 @@ def _some(scene: Scene, stream: str, line: int, count: int) -> list[int]:
     first = line * scene.world.stride(stream)
     picks = (mixed(scene.world.seed * GOLDEN + scene.number * 31 + pick & MASK) for pick in range(count))
     return [first + listing.index(pick % listing.places) for pick in picks] if listing.places else []
+
+
+def fault_of(data: dict[str, Any]) -> Fault:
+    """The fault that these data tell of, as `msgspec.to_builtins` gives them."""
+    return msgspec.convert(data, faults()[data["kind"]])
 
 
 def faults() -> dict[str, type[Fault]]:

@@ -70,14 +70,14 @@ class SlidingWindow:
 
 
 class TokenBucket:
-    """So many at once, and then as many as flow in."""
+    """So many at once (`size`; default: the whole amount), and then as many as flow in."""
 
-    def __init__(self, amount: int, per: float) -> None:
-        self.amount, self.per = amount, per
-        self._tokens, self._at = float(amount), 0.0
+    def __init__(self, amount: int, per: float, size: int | None = None) -> None:
+        self.amount, self.per, self.size = amount, per, size or amount
+        self._tokens, self._at = float(self.size), 0.0
 
     def __call__(self, now: float) -> float | None:
-        self._tokens = min(self.amount, self._tokens + (now - self._at) * self.amount / self.per)
+        self._tokens = min(self.size, self._tokens + (now - self._at) * self.amount / self.per)
         self._at = now
         if self._tokens >= 1:
             self._tokens -= 1
@@ -105,6 +105,9 @@ class Quota:
         self.way, self.telling = way, telling
         self.rates: tuple[Rate, ...] = limits.limits
         self._counts = [COUNTING[way](rate.amount, rate.per) for rate in limits.limits]
+        if (bursting := _bursting(limits)) is not None:
+            rate = limits.limits[bursting]
+            self._counts[bursting] = TokenBucket(rate.amount, rate.per, limits.burst)
         self.refusals = 0
 
     def take(self, now: float) -> float | None:
@@ -134,18 +137,27 @@ class Highest(msgspec.Struct):
     """The highest rate that was seen against one limit."""
 
     rate: Rate
+    allowed: int
+    """Requests that may lie within any span of the limit's length: its amount, and what a burst may add."""
     most: int = 0
     """Requests within any span of the limit's length."""
 
 
 def highest_rates(limits: Limits, times: list[float]) -> list[Highest]:
     """What was asked at most within each limit's span; `times` ascending, in seconds."""
-    found = []
-    for rate in limits.limits:
+    found, bursting = [], _bursting(limits)
+    for place, rate in enumerate(limits.limits):
         first, most = 0, 0
         for last, moment in enumerate(times):
             while times[first] <= moment - rate.per:
                 first += 1
             most = max(most, last - first + 1)
-        found.append(Highest(rate, most))
+        allowed = rate.amount + ((limits.burst or 0) if place == bursting else 0)
+        found.append(Highest(rate, allowed, most))
     return found
+
+
+def _bursting(limits: Limits) -> int | None:
+    """Which limit is an API's bucket, where the file names a burst: that of the shortest span."""
+    rates = limits.limits
+    return min(range(len(rates)), key=lambda place: rates[place].per) if rates and limits.burst else None

@@ -31,6 +31,9 @@ class Tree:
         for step in path:
             here.leaf = None
             if isinstance(step, str):
+                if here.element is not None and not here.members:
+                    here = here.element  # a query does not tell lists from objects; a mapping does
+                    here.leaf = None
                 here = here.members.setdefault(step, Tree())
                 continue
             here.element = here.element or Tree()

@@ -211,7 +211,9 @@ class World:
         low, early, late = 0, list(collection.early), list(collection.late)
         if since is not None and cursor is not None:
             if cursor.by_key:
-                low = max(0, min(since - 1 - line * self.stride(name), collection.size))
+                least = since - 1 - line * self.stride(name)
+                low = max(0, min(least, collection.size))
+                early, late = [one for one in early if one >= least], [one for one in late if one >= least]
             else:
                 low = self._first_since(name, collection.size, since)
                 newer = {index for index, versions in collection.versions.items() if versions[-1].at >= since}
@@ -239,28 +241,28 @@ class World:
     def _known(self, name: str, line: int) -> Collection:
         return self.collections.get((name, line)) or Collection(self.size(name, line))
 
-    def lines(self, name: str) -> Iterator[int]:
-        """The lists that a stream is made of, by number."""
+    def lines(self, name: str, *, ever: bool = False) -> Iterator[int]:
+        """The lists that a stream is made of, by number; with `ever`, also those below parents that are gone."""
         stream = self.streams[name]
         partitions = len(stream.partitions.values) if stream.partitions else 1
-        for parent in self._parents(stream, len(stream.parents)):
+        for parent in self._parents(stream, len(stream.parents), ever=ever):
             for partition in range(partitions):
                 yield parent * partitions + partition
 
-    def _parents(self, stream: Stream, depth: int) -> Iterator[int]:
+    def _parents(self, stream: Stream, depth: int, *, ever: bool) -> Iterator[int]:
         if depth == 0:
             yield 0
             return
-        for outer in self._parents(stream, depth - 1):
-            for number in self.numbers(stream.parents[depth - 1].stream):
+        for outer in self._parents(stream, depth - 1, ever=ever):
+            for number in self.numbers(stream.parents[depth - 1].stream, ever=ever):
                 yield nested(outer, number)
 
-    def numbers(self, name: str) -> Iterator[int]:
-        """Every record that is there now, by number; in the lists' order."""
-        for line in self.lines(name):
+    def numbers(self, name: str, *, ever: bool = False) -> Iterator[int]:
+        """Every record that is there now, or (`ever`) that ever was, by number; in the lists' order."""
+        for line in self.lines(name, ever=ever):
             listing = self.listing(name, line)
             first = line * self.stride(name)
-            gone = set(listing.gone)
+            gone = set() if ever else set(listing.gone)
             for place in range(listing.places):
                 if place not in gone:
                     yield first + listing.index(place)
@@ -279,21 +281,34 @@ class World:
             found = {**above, parent.as_: read_path(parse_path(parent.key), record), **found}
         return found
 
-    def touched(self, name: str) -> Iterator[int]:
-        """Records that something happened to, also those that are gone, by number."""
-        for (stream, line), collection in self.collections.items():
-            if stream == name:
-                yield from (line * self.stride(name) + index for index in collection.versions)
+    def came(self, name: str, number: int) -> int:
+        """When a record came to be there: itself, and what it is below."""
+        return max((self.history(above, one)[0].at for above, one in self._line_of(name, number)))
+
+    def went(self, name: str, number: int) -> int | None:
+        """When a record was gone, or what it is below; None for one that is there."""
+        ends = [self.history(above, one)[-1] for above, one in self._line_of(name, number)]
+        return min((version.at for version in ends if version.gone), default=None)
+
+    def _line_of(self, name: str, number: int) -> Iterator[tuple[str, int]]:
+        """A record, and all that it is below, each by its stream and number."""
+        yield name, number
+        stream, line = self.streams[name], number // self.stride(name)
+        if stream.partitions is not None:
+            line //= len(stream.partitions.values)
+        for parent in reversed(stream.parents):
+            line, above = divmod(line, APART_FROM_OUTER) if len(stream.parents) > 1 else (0, line)
+            yield from self._line_of(parent.stream, above)
 
     # What happens
 
     def insert(self, name: str, line: int, at: int, *, first: bool) -> int:
-        """A new record at the list's end, or as its first; gives its number."""
+        """A new record at the list's end, or as its first, where it is not in the order of its keys; gives its number."""
         collection = self._own(name, line)
         index = collection.made
         collection.made += 1
         collection.versions[index] = [Version(at, 0)]
-        if first:
+        if first and not self._is_asked_by_key(name):
             collection.early.insert(0, index)
         else:
             insort(collection.late, index)
