@@ -23,7 +23,7 @@ check: .venv/.dev  ## format, lint, types, walls
 crash: .venv/.dev  ## kill runs 500 times and compare: SEED=1 KILLS=500, ONLY=sqlite/upsert/3 for one life
 	@$(RUN) tests.crash --seed $(SEED) --kills $(KILLS) --each $(EACH) --only "$(ONLY)"
 
-seeds: .venv/.dev  ## rehearse ten thousand mixtures of faults: COUNT=10000, FIRST=1
+seeds: .venv/.dev  ## rehearse ten thousand shapes with faults and kills: COUNT=10000, FIRST=1
 	@$(RUN) tests.rehearsal.seeds --first $(FIRST) --count $(COUNT)
 
 FIRST ?= 1

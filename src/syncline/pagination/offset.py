@@ -106,7 +106,8 @@ class Offset(Pagination):
             if early is not None:
                 return Settled(overlap.records, early, gap=True)
         notice, gap = moved(position.get("total"), total)
-        if not gap and length and self._is_page_before(position, answer, max((total or 0) - position.get("total", 0), 0)):
+        added = 0 if total is None else max(total - position.get("total", total), 0)
+        if not gap and length and self._is_page_before(position, answer, added):
             return Settled(overlap.records, SAME_PAGE, gap=True)
         if known:  # met again, so nothing before this page is missing, whatever moved the count
             return Settled(overlap.records, overlap.notice or notice)

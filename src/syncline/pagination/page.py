@@ -96,7 +96,7 @@ class PageNumber(Pagination):
                 return Settled(records, early, gap=True)
         first, last = position.get("before", (None, None))
         keys = [self._key_of(record) for record in records] if "before" in position else []
-        added = max((total or 0) - position.get("total", total or 0), 0)
+        added = 0 if total is None else max(total - position.get("total", total), 0)
         if keys and not gap and is_page_before(keys, first=first, last=last, added=added):
             notice, gap = SAME_PAGE, True
         elif notice is None and last in keys:
