@@ -28,7 +28,7 @@ from syncline.rehearsal.clock import SimulatedClock
 from syncline.rehearsal.evidence import ActReport
 from syncline.rehearsal.kills import can_kill
 from syncline.rehearsal.rehearsal import rehearse
-from syncline.rehearsal.scratch import scratches
+from syncline.rehearsal.scratch import scratches, shown
 from syncline.rehearsal.scratch.servers import NAME, PostgresServer
 from syncline.rehearsal.simulator.faults import faults
 from syncline.rehearsal.staging import staged
@@ -151,6 +151,7 @@ def test_the_checklist_looks_into_the_servers_tables_for_secrets(home: Home, tmp
     assert " tables" in found.lines[0].evidence[1]
     assert found.instead == ()
     assert found.scratch
+    assert found.lines[0].again == f"syncline check {file} --scratch destination --only secrets"
 
 
 def test_what_dead_rehearsals_left_is_cleared_away_and_what_living_ones_use_is_not(home: Home) -> None:
@@ -228,6 +229,14 @@ def test_a_url_may_name_another_server_by_a_reference(postgres: Home, monkeypatc
     found = asyncio.run(rehearse(loads(PLAIN), acts=[act], scratch="${SCRATCH_URL}"))
     assert found.holds
     assert "PostgreSQL" in found.scratch[0]
+
+
+def test_no_password_stands_in_the_command_that_shows_it_again() -> None:
+    assert (
+        shown("postgresql://me:hidden@db.example:5432/shop?sslmode=require") == "postgresql://me@db.example:5432/shop"
+    )
+    assert shown("postgresql://me:${PASSWORD}@db.example/shop") == "postgresql://me:${PASSWORD}@db.example/shop"
+    assert shown("destination") == "destination"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from syncline.engine import Report, Stage, arun, resolved
 from syncline.errors import SynclineError
 from syncline.http import Connection
 from syncline.model import kind_of
+from syncline.rehearsal.aftermath import conclude, settle
 from syncline.rehearsal.clock import SimulatedClock
 from syncline.rehearsal.evidence import ActReport, Pass, Verdict
 from syncline.rehearsal.network import simulated_network
@@ -174,6 +175,7 @@ class _Playing:
 
     def _judge(self, this: Pass) -> None:
         holdings = self.staged.scratch.holdings(self.integration, self.simulator.recipient)
+        settle(self.simulator.struck, self._oracles, holdings, len(self.report.passes))
         began = self.world.began + round(this.began * 1000)
         streams = {stream["name"]: stream for stream in (this.report or {}).get("streams", ())}
         for oracle in self._oracles:
@@ -232,6 +234,7 @@ class _Playing:
     def _conclude(self, seconds: float) -> None:
         report, simulator = self.report, self.simulator
         report.seen, report.struck, report.requests = simulator.seen, simulator.struck, simulator.requests
+        conclude(report)
         report.seconds, report.simulated_seconds = seconds, self.clock.elapsed
         report.tokens = simulator.door.issued + simulator.other_door.issued
         source = self.integration.source

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from syncline.model import reveal
 from syncline.rehearsal.simulator.recipient import Recipient
@@ -26,12 +26,22 @@ HELD = 0.2
 """Seconds for which a database is taken away."""
 
 
+class Letter(NamedTuple):
+    """A dead letter: the record as JSON text, and why it is one."""
+
+    record: str
+    why: str
+
+
+LETTERS = "SELECT record, path, reason FROM syncline_rejects WHERE status = 'open' AND stream = "
+
+
 class Holdings(Protocol):
-    """`rows` are those of a stream's table, in the order in which they lie; `letters` its dead letters, as JSON text."""
+    """`rows` are those of a stream's table, in the order in which they lie; `letters` its dead letters."""
 
     def rows(self, stream: Stream) -> Iterator[Row]: ...
 
-    def letters(self, key: str) -> list[str]: ...
+    def letters(self, key: str) -> list[Letter]: ...
 
 
 class Tables:
@@ -73,14 +83,13 @@ class SqliteHoldings(Tables):
                 for values in found:
                     yield dict(zip(columns, values, strict=True))
 
-    def letters(self, key: str) -> list[str]:
+    def letters(self, key: str) -> list[Letter]:
         if not self._state.exists():
             return []
         with closing(sqlite3.connect(f"file:{self._state}?mode=ro", uri=True)) as database:
             if not _has(database, "syncline_rejects"):
                 return []
-            query = "SELECT record FROM syncline_rejects WHERE stream = ? AND status = 'open'"
-            return [text for (text,) in database.execute(query, (key,))]
+            return [letter(*values) for values in database.execute(f"{LETTERS}?", (key,))]
 
 
 class DuckdbHoldings(Tables):
@@ -92,9 +101,8 @@ class DuckdbHoldings(Tables):
     def table(self, name: str) -> Iterator[Row]:
         return self._read(f"SELECT * FROM {_quoted(name)}")  # noqa: S608 – quoted
 
-    def letters(self, key: str) -> list[str]:
-        query = "SELECT record FROM syncline_rejects WHERE stream = ? AND status = 'open'"
-        return [row["record"] for row in self._read(query, key)]
+    def letters(self, key: str) -> list[Letter]:
+        return [letter(**row) for row in self._read(f"{LETTERS}?", key)]
 
     def _read(self, query: str, *values: Any) -> Iterator[Row]:
         import duckdb  # late: an optional extra
@@ -124,7 +132,7 @@ class FileHoldings:
                 for entry in json.loads(manifest.read_text(encoding="utf-8"))["files"]:
                     yield from _rows_of(folder.parent.parent / entry["path"])
 
-    def letters(self, key: str) -> list[str]:
+    def letters(self, key: str) -> list[Letter]:
         return self._letters.letters(key)
 
 
@@ -137,8 +145,12 @@ class ApiHoldings:
     def rows(self, stream: Stream) -> Iterator[Row]:
         return iter(list(self._recipient.records[stream.name].values()))
 
-    def letters(self, key: str) -> list[str]:
+    def letters(self, key: str) -> list[Letter]:
         return self._letters.letters(key)
+
+
+def letter(record: str, path: str, reason: str) -> Letter:
+    return Letter(record, f"{path}: {reason}" if path else reason)
 
 
 def _rows_of(path: Path) -> Iterator[Row]:

@@ -69,8 +69,8 @@ class Oracle:
         return judging.end()
 
     def _letters(self, holdings: Holdings) -> Iterator[int]:
-        for text in holdings.letters(self.state_key):
-            number = self.number_in(json.loads(text))
+        for letter in holdings.letters(self.state_key):
+            number = self.number_in(json.loads(letter.record))
             if number is not None:
                 yield number
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shlex
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,6 +21,7 @@ from syncline.rehearsal.evidence import ActReport, Rehearsal
 from syncline.rehearsal.looks import shown
 from syncline.rehearsal.plan import concerned, mixture, production_volume, volume
 from syncline.rehearsal.rehearsal import Watch, ignore, rehearse
+from syncline.rehearsal.scratch import shown as shown_scratch
 from syncline.rehearsal.simulator.seen import Seen
 from syncline.spec import load
 
@@ -155,9 +157,9 @@ def _summary(rehearsal: Rehearsal, arguments: argparse.Namespace, brush: Paint) 
     lines += [f"  {brush.dim('note')}   {printable(what)}" for what in rehearsal.notes]
     lines.append(f"  {brush.dim('look')}   {arguments.output}")
     for act in failed[:SHOWN]:
-        again = f"syncline rehearse {arguments.file} --seed {act.seed}" + (
-            f" --faults {act.name}" if len(act.faults) == 1 else ""
-        )
+        again = f"syncline rehearse {arguments.file} --seed {act.seed}"
+        again += f" --scratch {shlex.quote(shown_scratch(arguments.scratch))}" if arguments.scratch else ""
+        again += f" --faults {act.name}" if len(act.faults) == 1 else ""
         lines.append(f"  {brush.dim('again')}  {printable(again)}")
     return lines
 

@@ -28,7 +28,7 @@ from syncline.rehearsal.checklist.programme import PRESSED, RIVALS, VOLUME, acts
 from syncline.rehearsal.checklist.traces import Logging, Trace
 from syncline.rehearsal.evidence import Rehearsal
 from syncline.rehearsal.looks import shown
-from syncline.rehearsal.scratch import Scratches, scratches
+from syncline.rehearsal.scratch import Scratches, scratches, shown as shown_scratch
 from syncline.rehearsal.simulator.blueprint import Blueprint
 from syncline.rehearsal.staging import staged
 from syncline.sources import HttpSource
@@ -112,7 +112,8 @@ async def check(
     findings.trace.finish()
     checked.scratch, checked.instead = rooms.said, this.instead
     checked.guessed = {name: found.guessed for name, found in blueprints.items() if found.guessed}
-    checked.lines = tuple(_judged(findings, name, str(file)) for name in names)
+    again = _again(str(file), seed, like, scratch)
+    checked.lines = tuple(_judged(findings, name, again) for name in names)
     checked.acts, checked.kills = list(findings.acts.values()), findings.kills
     checked.seconds = time.monotonic() - began
     return checked
@@ -126,9 +127,17 @@ def _volume(integration: Integration, most: int) -> int | None:
     return None if integration.volume is None else min(most, records.records_in(integration.volume))
 
 
-def _judged(findings: Findings, name: str, file: str) -> Line:
-    seed = "" if findings.seed == SEED else f" --seed {findings.seed}"
-    again = f"syncline check {shlex.quote(file)} --only {name}{seed}"
+def _again(file: str, seed: int, like: Sequence[str], scratch: str | None) -> str:
+    """The command that shows a line again, but for the line's name."""
+    words = ["syncline", "check", shlex.quote(file)]
+    words += [] if seed == SEED else ["--seed", str(seed)]
+    words += [word for path in like for word in ("--like", shlex.quote(path))]
+    words += [] if scratch is None else ["--scratch", shlex.quote(shown_scratch(scratch))]
+    return " ".join([*words, "--only"])
+
+
+def _judged(findings: Findings, name: str, command: str) -> Line:
+    again = f"{command} {name}"
     line = JUDGES[name](findings)
     if line.fix is not None and line.fix.startswith("--"):
         line = msgspec.structs.replace(line, fix=f"{again} {line.fix}")

@@ -196,9 +196,10 @@ def _kills(kills: Kills) -> Markup:
 
 
 def _footer(rehearsal: Rehearsal) -> Markup:
+    asked = "No API was asked" if rehearsal.scratch else "Nothing was asked over the network"
     lines = [
-        "Nothing was asked over the network and no production data was touched: the API was simulated from the file, at the same "
-        f"seed in the same way. Made by Syncline {__version__} in {rehearsal.seconds:.1f} s.",
+        f"{asked} and no production data was touched: the API was simulated from the file, at the same seed in the same way. "
+        f"Made by Syncline {__version__} in {rehearsal.seconds:.1f} s.",
         *rehearsal.notes,
     ]
     return h("footer", [h("p", line) for line in lines])

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from syncline.databases import Database, Lane
+from syncline.databases.shown import without_password
 from syncline.destinations import Sql
 from syncline.engine import resolved
 from syncline.errors import StateError, UsageError
@@ -23,6 +24,11 @@ from syncline.spec import Integration
 PREFIX = "syncline-rehearsal-"
 DESTINATION = "destination"
 """The word for scratch at the server that the file itself writes to."""
+
+
+def shown(wanted: str) -> str:
+    """What was wanted, as people may see it: a URL without its password, unless a reference stands for that."""
+    return wanted if wanted == DESTINATION or "${" in wanted else without_password(wanted)
 
 
 class Scratches:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from syncline.destinations import Destination
 from syncline.model import Part, Reference
-from syncline.rehearsal.holdings import Holdings, Row, Tables
+from syncline.rehearsal.holdings import LETTERS, Holdings, Letter, Row, Tables, letter
 from syncline.rehearsal.scratch.away import Way
 from syncline.rehearsal.scratch.folder import Scratch
 from syncline.rehearsal.scratch.servers import Server, server_at
@@ -63,8 +63,7 @@ class ServerTables(Tables):
         if name in self._server.tables():
             yield from self._server.read(f"SELECT * FROM {self._server.quoted(name)}")  # noqa: S608 – quoted
 
-    def letters(self, key: str) -> list[str]:
+    def letters(self, key: str) -> list[Letter]:
         if "syncline_rejects" not in self._server.tables():
             return []
-        query = "SELECT record FROM syncline_rejects WHERE stream = %s AND status = 'open'"
-        return [row["record"] for row in self._server.read(query, (key,))]
+        return [letter(**row) for row in self._server.read(f"{LETTERS}%s", (key,))]

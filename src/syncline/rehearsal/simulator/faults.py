@@ -56,6 +56,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
     """Whether the answer is one of success that says nothing, so that of a creation nobody learns the id."""
     anywhere: ClassVar[bool] = False
     """Whether it may strike token requests and writes as well as pages."""
+    of_records: ClassVar[bool] = False
+    """Whether it happens to records, and not to answers."""
     at: int = 1
     times: int = 1
     every: int = 0
@@ -320,6 +322,7 @@ class Twice(Overlap, frozen=True, kw_only=True, tag="twice"):
 
 class Inserted(Fault, frozen=True, kw_only=True, tag="inserted"):
     line = "records are added while the list is read"
+    of_records = True
 
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
         if scene.world.streams[stream].single:
@@ -330,6 +333,7 @@ class Inserted(Fault, frozen=True, kw_only=True, tag="inserted"):
 
 class Changed(Fault, frozen=True, kw_only=True, tag="changed"):
     line = "records are changed while the list is read"
+    of_records = True
 
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
         for number in _some(scene, stream, line, 3):
@@ -338,6 +342,7 @@ class Changed(Fault, frozen=True, kw_only=True, tag="changed"):
 
 class Deleted(Fault, frozen=True, kw_only=True, tag="deleted"):
     line = "records are deleted while the list is read"
+    of_records = True
     fate = "told"
 
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
@@ -346,7 +351,7 @@ class Deleted(Fault, frozen=True, kw_only=True, tag="deleted"):
 
 
 class DestinationAway(Fault, frozen=True, kw_only=True, tag="destination-away"):
-    line = "the destination's database is held by somebody else for a moment"
+    line = "the destination's database is not to be had for a moment"
     mixes: ClassVar[bool] = False  # it takes a moment of real time
 
     @classmethod

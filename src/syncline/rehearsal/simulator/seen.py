@@ -24,6 +24,17 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     delay: float = 0.0
 
 
+class Touched(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A record that a fault added, changed or deleted, in the version that came of it; `became` is empty until somebody knows."""
+
+    stream: str
+    number: int
+    version: int
+    how: str = ""
+    """What is wrong with it."""
+    became: str = ""
+
+
 class Struck(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A fault that struck, and what became of it: `became` is a sentence, `asked_again` the number of the request that followed."""
 
@@ -36,3 +47,5 @@ class Struck(msgspec.Struct, kw_only=True, omit_defaults=True):
     after: float | None = None
     """Seconds until then."""
     became: str = "nothing was asked again"
+    records: list[Touched] = []
+    """What happened to records, where that is what the fault does."""

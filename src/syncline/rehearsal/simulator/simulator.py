@@ -82,6 +82,7 @@ class Simulator:
     def handle(self, call: Call, now: datetime) -> Answer:
         """The answer, as it goes on its way."""
         self.requests += 1
+        self.world.news.clear()
         server_time = now + timedelta(seconds=self.skew)
         door = next((door for door in (self.door, self.other_door) if door.owns(call)), None)
         if door is not None:
@@ -194,7 +195,14 @@ class Simulator:
             struck.asked_again, struck.after = self.requests, at - struck.at
             struck.became = f"asked again after {struck.after:.1f} s: {status or 'no answer'}"
         if fault is not None:
-            struck = Struck(fault=fault.name, line=fault.line, at=at, request=self.requests, status=status)
+            struck = Struck(
+                fault=fault.name,
+                line=fault.line,
+                at=at,
+                request=self.requests,
+                status=status,
+                records=list(self.world.news),
+            )
             self.struck.append(struck)
             self._open.setdefault(call.path, []).append(struck)
 

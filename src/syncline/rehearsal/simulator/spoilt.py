@@ -15,6 +15,7 @@ class Spoilt(Fault, frozen=True, kw_only=True, tag="missing-field"):
     """Base of faults of single records, which stay as they are from then on."""
 
     line = "a record lacks a field that is required"
+    of_records = True
     fate: ClassVar[Fate] = "told"  # where the file allows fewer rejects than that
 
     def bend(self, scene: Scene, part: Part) -> None:
@@ -24,13 +25,18 @@ class Spoilt(Fault, frozen=True, kw_only=True, tag="missing-field"):
         paths = blueprint.required or blueprint.optional
         h = mixed(scene.world.seed * GOLDEN + scene.number & MASK)
         if paths:
-            number = part.numbers[h % len(part.numbers)]
-            scene.world.spoil(
-                part.stream.name, number, part.moment, self.spoiling(paths[(h >> 16) % len(paths)], h >> 24)
-            )
+            number, path = part.numbers[h % len(part.numbers)], paths[(h >> 16) % len(paths)]
+            before = len(scene.world.news)
+            scene.world.spoil(part.stream.name, number, part.moment, self.spoiling(path, h >> 24))
+            for touched in scene.world.news[before:]:
+                touched.how = self.told(path, h >> 24)
 
     def spoiling(self, path: Path, h: int) -> Spoil:
         return lambda record: _without(record, path)
+
+    def told(self, path: Path, h: int) -> str:
+        """What is wrong with the record, for people."""
+        return f"without {_spelt(path)}"
 
 
 class NullField(Spoilt, frozen=True, kw_only=True, tag="null-field"):
@@ -38,6 +44,9 @@ class NullField(Spoilt, frozen=True, kw_only=True, tag="null-field"):
 
     def spoiling(self, path: Path, h: int) -> Spoil:
         return lambda record: _with(record, path, None)
+
+    def told(self, path: Path, h: int) -> str:
+        return f"{_spelt(path)} is null"
 
 
 class ChangedType(Spoilt, frozen=True, kw_only=True, tag="changed-type"):
@@ -47,6 +56,9 @@ class ChangedType(Spoilt, frozen=True, kw_only=True, tag="changed-type"):
         other = OTHER_TYPES[h % len(OTHER_TYPES)]
         return lambda record: _with(record, path, other)
 
+    def told(self, path: Path, h: int) -> str:
+        return f"{_spelt(path)} is {_short(OTHER_TYPES[h % len(OTHER_TYPES)])}"
+
 
 class Poison(Spoilt, frozen=True, kw_only=True, tag="poison"):
     line = "a field holds what hardly anybody can store"
@@ -54,6 +66,9 @@ class Poison(Spoilt, frozen=True, kw_only=True, tag="poison"):
     def spoiling(self, path: Path, h: int) -> Spoil:
         poison = POISON[h % len(POISON)]
         return lambda record: _with(record, path, poison)
+
+    def told(self, path: Path, h: int) -> str:
+        return f"{_spelt(path)} is {_short(POISON[h % len(POISON)])}"
 
 
 class NewField(Spoilt, frozen=True, kw_only=True, tag="new-field"):
@@ -63,8 +78,13 @@ class NewField(Spoilt, frozen=True, kw_only=True, tag="new-field"):
     def spoiling(self, path: Path, h: int) -> Spoil:
         return lambda record: {**record, "rehearsed_field": "new"} if isinstance(record, dict) else record
 
+    def told(self, path: Path, h: int) -> str:
+        return "with rehearsed_field"
+
 
 OTHER_TYPES: tuple[Any, ...] = ({"unexpected": True}, [1, 2, 3], "twelve", True, 12)
+LONGEST = 32
+"""Characters of a value that are shown."""
 POISON: tuple[Any, ...] = (
     "\x00 in the midst",
     "half a character: \ud83c",
@@ -74,6 +94,15 @@ POISON: tuple[Any, ...] = (
     "=1+1",
     "${HOME}",
 )
+
+
+def _spelt(path: Path) -> str:
+    return "".join(f".{step}" if isinstance(step, str) else f"[{step}]" for step in path).removeprefix(".")
+
+
+def _short(value: Any) -> str:
+    text = ascii(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _with(record: Any, path: Path, value: Any) -> Any:

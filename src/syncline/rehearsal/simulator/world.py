@@ -16,6 +16,7 @@ import msgspec
 from syncline.model import parse_path, put_path, read_path
 from syncline.model.paths import Path
 from syncline.rehearsal.simulator.blueprint import Blueprint, blueprint_of
+from syncline.rehearsal.simulator.seen import Touched
 from syncline.rehearsal.simulator.values import DAY, GOLDEN, MASK, mixed
 from syncline.spec import Integration, Stream
 
@@ -141,6 +142,8 @@ class World:
         self.seed, self.sizes = seed, sizes
         self.began = round(now.timestamp() * 1000)
         self.collections: dict[tuple[str, int], Collection] = {}
+        self.news: list[Touched] = []
+        """What happened to records since somebody emptied it."""
         self._spoilt: dict[tuple[str, int], list[tuple[int, Spoil]]] = {}
         """What was done to a record, each from which of its versions on."""
         self._salts = {name: mixed(seed * GOLDEN + place & MASK) for place, name in enumerate(self.streams)}
@@ -308,6 +311,7 @@ class World:
         index = collection.made
         collection.made += 1
         collection.versions[index] = [Version(at, 0)]
+        self.news.append(Touched(stream=name, number=line * self.stride(name) + index, version=0))
         if first and not self._is_asked_by_key(name):
             collection.early.insert(0, index)
         else:
@@ -330,6 +334,7 @@ class World:
         versions = collection.history(index, self._written(name, index))
         if not versions[-1].gone:
             collection.versions[index] = [*versions, Version(at, versions[-1].number + 1, gone)]
+            self.news.append(Touched(stream=name, number=number, version=versions[-1].number + 1))
 
     def spoil(self, name: str, number: int, at: int, how: Spoil) -> None:
         """Somebody saves the record as it should not be; it stays so."""
