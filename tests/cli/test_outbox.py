@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
+from syncline.rehearsal.simulator.faults import FOREVER, Limited
+from syncline.rehearsal.simulator.wire import Answer
 from tests.cli.conftest import command, environment, syncline
 from tests.destinations.api.bench import INTO
 from tests.destinations.api.contacts import Contacts
@@ -61,10 +62,10 @@ def test_r7_a_run_with_doubts_ends_partial_and_the_doubts_are_settled_by_hand(
     book: tuple[Contacts, str], tmp_path: Path
 ) -> None:
     contacts, url = book
-    contacts.drops = 0.5
+    contacts.drop(0.5)
     file = file_for(tmp_path, url, INTO)
     done = syncline("run", file, "--no-progress", cwd=tmp_path)
-    contacts.drops = 0.0
+    contacts.drop(0.0)
     assert done.returncode == 5, done.stderr
     assert "are in doubt" in done.stderr
     assert "syncline outbox list" in done.stderr
@@ -152,9 +153,8 @@ def test_s9_the_destinations_secret_is_in_none_of_what_is_said_or_kept(
 def test_s1_the_destinations_credentials_stay_at_its_origin(book: tuple[Contacts, str], tmp_path: Path) -> None:
     contacts, url = book
     other = url.replace("127.0.0.1", "localhost")
-    contacts.before = lambda request: (
-        web.Response(status=307, headers={"Location": f"{other}/elsewhere"}) if request.path == "/contacts" else None
-    )
+    elsewhere = Answer(status=307, headers=(("Location", f"{other}/elsewhere"),))
+    contacts.before = lambda call: elsewhere if call.path == "/contacts" else None
     file = file_for(tmp_path, url, INTO, kind="bearer", token="${CRM_TOKEN}")
     done = syncline("run", file, "--no-progress", cwd=tmp_path, CRM_TOKEN=CANARY)
     assert done.returncode == 7
@@ -208,11 +208,7 @@ def test_r33_asked_to_stop_a_slow_destination_does_not_hold_the_run_up(
     contacts, url = book
     file = file_for(tmp_path, url, {**INTO, "idempotency_header": "Idempotency-Key", "batch": 1})
     contacts.idempotent = True
-    contacts.before = lambda request: (
-        web.Response(status=429, headers={"Retry-After": "300"})
-        if contacts.effects and request.method == "POST"
-        else None
-    )
+    contacts.strike(Limited(at=2, times=FOREVER, wait=300))
     process = subprocess.Popen(
         command("run", file, "--no-progress"),
         cwd=tmp_path,
@@ -228,7 +224,7 @@ def test_r33_asked_to_stop_a_slow_destination_does_not_hold_the_run_up(
     process.communicate(timeout=30)
     assert process.returncode == 130
     assert time.monotonic() - began < 10
-    contacts.before = lambda request: None
+    contacts.strike()
     assert syncline("run", file, "--no-progress", cwd=tmp_path).returncode == 0
     assert set(contacts.counted("create").values()) == {1}
     assert len(contacts.records) == 12

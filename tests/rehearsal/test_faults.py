@@ -33,6 +33,10 @@ def test_a_fault_strikes_again_after_so_many_calls() -> None:
     assert [count for count in range(1, 15) if fault.strikes(count)] == [3, 4, 8, 9, 13, 14]
     once = faults()["503"](at=3, times=2)
     assert [count for count in range(1, 15) if once.strikes(count)] == [3, 4]
+    now_and_then = faults()["503"](at=11, times=1_000, share=0.2)
+    struck = [count for count in range(1, 2_000) if now_and_then.strikes(count)]
+    assert 150 < len(struck) < 250
+    assert struck[0] >= 11 and struck[-1] <= 1_010
 
 
 def test_without_faults_two_runs_do_and_the_limit_is_kept(tmp_path: Path) -> None:

@@ -5,20 +5,19 @@ It has no unique keys, so that whatever is done twice is seen twice. `effects` i
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections import Counter
 from collections.abc import Callable
-from decimal import Decimal
-from random import Random
-from typing import Any
+from datetime import datetime
+from functools import partial
+from typing import Any, cast
 
 import msgspec
-from aiohttp import web
 
-from syncline.model import encode_json
+from syncline.rehearsal.simulator.faults import FOREVER, Fault, ResetAfter, Scene
+from syncline.rehearsal.simulator.striking import Striking, answer_under
+from syncline.rehearsal.simulator.wire import Answer, Call, answered
 
-Answer = tuple[int, Any]
+Outcome = tuple[int, Any]
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -29,7 +28,7 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 class Contacts:
-    """`drops`: the share of writing requests whose connection is cut after they were acted upon. `idempotent`: it knows the header
+    """`drops`: the share of writing requests that are acted upon and never answered. `idempotent`: it knows the header
     Idempotency-Key. `committed` is called after each effect; `refuse` gives a status and a body for a record it does not like.
     """
 
@@ -37,71 +36,76 @@ class Contacts:
         self,
         *,
         drops: float = 0.0,
-        seed: int = 1,
         idempotent: bool = False,
-        refuse: Callable[[str, Any], Answer | None] = lambda what, body: None,
+        refuse: Callable[[str, Any], Outcome | None] = lambda what, body: None,
         source: int = 0,
     ) -> None:
         self.records: dict[int, dict[str, Any]] = {}
         self.effects: list[Effect] = []
         self.requests: list[tuple[str, str, dict[str, str], Any]] = []
-        self.drops, self.idempotent, self.refuse = drops, idempotent, refuse
+        self.idempotent, self.refuse = idempotent, refuse
         self.dropped = 0
         self.committed: Callable[[Effect], None] = lambda effect: None
-        self.before: Callable[[web.Request], web.StreamResponse | None] = lambda request: None
+        self.before: Callable[[Call], Answer | None] = lambda call: None
         self.people = [person(number) for number in range(source)]
-        self._answers: dict[str, Answer] = {}
-        self._random = Random(seed)
+        self._answers: dict[str, Outcome] = {}
         self._next = 1000
+        self.drop(drops)
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        text = await request.text()
-        body = json.loads(text, parse_float=Decimal) if text else None
-        self.requests.append((request.method, request.path_qs, dict(request.headers), body))
-        if (answer := self.before(request)) is not None:
+    def strike(self, *faults: Fault) -> None:
+        """The simulator's faults, from the next writing request on; none: nothing goes wrong any more."""
+        self._striking = Striking(faults)
+
+    def drop(self, share: float) -> None:
+        self.strike(ResetAfter(times=FOREVER, share=share))
+
+    def handle(self, call: Call, now: datetime) -> Answer:
+        body = call.json
+        path = call.url.removeprefix(f"http://{call.headers['Host']}")
+        self.requests.append((call.method, path, dict(call.headers), body))
+        if (answer := self.before(call)) is not None:
             return answer
-        if request.path == "/people":
-            return web.json_response(self._page(request))
-        key = request.headers.get("Idempotency-Key") if self.idempotent else None
-        if key is not None and key in self._answers:
-            status, document = self._answers[key]
-        else:
-            status, document = self._act(request, body)
-            if key is not None and status not in (401, 429):
-                self._answers[key] = (status, document)
-        if request.method != "GET" and not self._only_reads(body) and self._random.random() < self.drops:
-            self.dropped += 1
-            assert request.transport is not None
-            request.transport.abort()
-            await asyncio.sleep(0)
-        return web.Response(body=encode_json(document), status=status, content_type="application/json")
+        if call.path == "/people":
+            return answered(self._page(call))
+        writes = call.method != "GET" and not self._only_reads(body)
+        faults = self._striking.due("pages") if writes else []
+        answer = answer_under(faults, cast(Scene, self), call, now, partial(self._once, call, body))
+        self.dropped += answer.ending != "whole"
+        return answer
+
+    def _once(self, call: Call, body: Any) -> Answer:
+        key = call.headers.get("Idempotency-Key") if self.idempotent else None
+        status, document = self._answers.get(key or "") or self._act(call, body)
+        if key is not None and status not in (401, 429):
+            self._answers[key] = (status, document)
+        return answered(document, status)
 
     def _only_reads(self, body: Any) -> bool:
         return isinstance(body, dict) and str(body.get("query", "")).lstrip().startswith("query")
 
-    def _page(self, request: web.Request) -> Any:
-        begin = int(request.query.get("cursor", "0"))
-        end = begin + int(request.query.get("limit", "50"))
+    def _page(self, call: Call) -> Any:
+        begin = int(call.params.get("cursor", "0"))
+        end = begin + int(call.params.get("limit", "50"))
         return {"data": self.people[begin:end], "next": end if end < len(self.people) else None}
 
-    def _act(self, request: web.Request, body: Any) -> Answer:
-        parts = request.path.strip("/").split("/")
+    def _act(self, call: Call, body: Any) -> Outcome:
+        parts = call.path.strip("/").split("/")
         if parts == ["graphql"]:
             return self._graphql(body)
         if parts == ["contacts", "batch"]:
-            return self._batch(request.method, body)
-        if parts == ["contacts"] and request.method == "GET":
-            wanted = request.query.items()
+            return self._batch(call.method, body)
+        if parts == ["contacts"] and call.method == "GET":
+            wanted = call.query
             fits = [r for r in self.records.values() if all(str(r.get(name)) == value for name, value in wanted)]
             return 200, fits
         if parts == ["contacts"]:
             return self.create(body)
         number = int(parts[1]) if parts[1].isdigit() else -1
-        if request.method == "GET":
+        if call.method == "GET":
             return (200, self.records[number]) if number in self.records else (404, {"message": "no such contact"})
-        return self.update(number, body) if request.method == "PATCH" else self.delete(number)
+        return self.update(number, body) if call.method == "PATCH" else self.delete(number)
 
-    def create(self, body: Any) -> Answer:
+    def create(self, body: Any) -> Outcome:
         if (refusal := self.refuse("create", body)) is not None:
             return refusal
         self._next += 1
@@ -109,7 +113,7 @@ class Contacts:
         self._did("create", body, self._next)
         return 201, self.records[self._next]
 
-    def update(self, number: int, body: Any) -> Answer:
+    def update(self, number: int, body: Any) -> Outcome:
         if number not in self.records:
             return 404, {"message": "no such contact"}
         if (refusal := self.refuse("update", body)) is not None:
@@ -118,13 +122,13 @@ class Contacts:
         self._did("update", self.records[number], number)
         return 200, self.records[number]
 
-    def delete(self, number: int) -> Answer:
+    def delete(self, number: int) -> Outcome:
         if number not in self.records:
             return 404, {"message": "no such contact"}
         self._did("delete", self.records.pop(number), number)
         return 200, {}
 
-    def _batch(self, method: str, body: Any) -> Answer:
+    def _batch(self, method: str, body: Any) -> Outcome:
         items = body["contacts"]
         results = []
         for item in items:
@@ -138,7 +142,7 @@ class Contacts:
             results.append({"status": status, **({"record": document} if status < 300 else {"error": document})})
         return (207 if any(result["status"] >= 300 for result in results) else 200), {"results": results}
 
-    def _graphql(self, body: Any) -> Answer:
+    def _graphql(self, body: Any) -> Outcome:
         text, variables = body["query"], body["variables"]
         if "contactCreate" in text:
             return self._payload("contactCreate", self.create(variables["input"]))
@@ -148,7 +152,7 @@ class Contacts:
         return 200, {"data": {"contacts": {"nodes": fits}}}
 
     @staticmethod
-    def _payload(name: str, answer: Answer) -> Answer:
+    def _payload(name: str, answer: Outcome) -> Outcome:
         status, document = answer
         if status >= 300:
             return 200, {"data": {name: {"contact": None, "userErrors": [document]}}}
@@ -178,11 +182,11 @@ def person(number: int) -> dict[str, Any]:
     }
 
 
-def not_like(*numbers: int) -> Callable[[str, Any], Answer | None]:
+def not_like(*numbers: int) -> Callable[[str, Any], Outcome | None]:
     """Refuses these people, in the words of a Rails API."""
     bad = {f"p{number}" for number in numbers}
 
-    def refuse(what: str, body: Any) -> Answer | None:
+    def refuse(what: str, body: Any) -> Outcome | None:
         if body.get("external_id") in bad:
             return 422, {"errors": {"email": ["has already been taken"]}}
         return None

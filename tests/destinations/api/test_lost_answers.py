@@ -74,7 +74,7 @@ async def test_r6_a_thousand_effects_whose_answer_is_lost_happen_once(
 
 @pytest.mark.parametrize("drops", [0.2, 0.6])
 async def test_r6_updates_and_deletes_happen_once_as_well(tmp_path: Path, drops: float):
-    async with contacts_api(drops=drops, seed=5, idempotent=True) as (contacts, url):
+    async with contacts_api(drops=drops, idempotent=True) as (contacts, url):
         bench, people = Bench(tmp_path, url), range(60)
         await until_done(bench, KEYED, rows(*people))
         await until_done(bench, KEYED, rows(*people, age=1))
@@ -93,7 +93,7 @@ async def test_r6_updates_and_deletes_happen_once_as_well(tmp_path: Path, drops:
 async def test_r7_without_idempotency_the_record_is_looked_up_before_anything_is_sent_again(
     tmp_path: Path, into: dict[str, Any]
 ):
-    async with contacts_api(drops=0.2, seed=3, refuse=not_like(7)) as (contacts, url):
+    async with contacts_api(drops=0.2, refuse=not_like(7)) as (contacts, url):
         bench, people = Bench(tmp_path, url), range(200)
         await until_done(bench, into, rows(*people[:100]), rows(*people[100:]))
         assert_once(contacts, people, without=(7,))
@@ -112,7 +112,7 @@ async def test_r7_graphql_is_looked_up_as_well(tmp_path: Path):
         "found": "data.contacts.nodes",
         "answer": "data.contactCreate.contact",
     }
-    async with contacts_api(drops=0.2, seed=3, refuse=not_like(7)) as (contacts, url):
+    async with contacts_api(drops=0.2, refuse=not_like(7)) as (contacts, url):
         bench, people = Bench(tmp_path, f"{url}/graphql", kind=GraphQLApi), range(60)
         await until_done(bench, into, rows(*people))
         assert_once(contacts, people, without=(7,))
@@ -122,7 +122,7 @@ async def test_r7_graphql_is_looked_up_as_well(tmp_path: Path):
 
 
 async def test_r7_what_nobody_can_find_out_is_in_doubt_and_never_sent_again(tmp_path: Path):
-    async with contacts_api(drops=0.2, seed=3) as (contacts, url):
+    async with contacts_api(drops=0.2) as (contacts, url):
         bench, people = Bench(tmp_path, url), range(100)
         (written,) = await bench.write(INTO, rows(*people))
         assert written.in_doubt == contacts.dropped > 5
@@ -143,7 +143,7 @@ async def test_r7_a_later_change_of_a_record_in_doubt_is_not_sent_over_it(tmp_pa
         bench = Bench(tmp_path, url)
         (written,) = await bench.write(INTO, rows(1))
         assert written.in_doubt == 1
-        contacts.drops = 0.0
+        contacts.drop(0.0)
         (changed,) = await bench.write(INTO, rows(1, age=1))
         assert (changed.written, len(changed.rejected)) == (0, 1)
         assert "in doubt" in changed.rejected[0].reason
@@ -155,10 +155,10 @@ async def test_a_newer_update_makes_the_doubt_about_an_older_one_idle(tmp_path: 
     async with contacts_api() as (contacts, url):
         bench = Bench(tmp_path, url)
         await bench.write(INTO, rows(1))
-        contacts.drops = 1.0
+        contacts.drop(1.0)
         (doubtful,) = await bench.write(INTO, rows(1, age=1))
         assert doubtful.in_doubt == 1
-        contacts.drops = 0.0
+        contacts.drop(0.0)
         (newer,) = await bench.write(INTO, rows(1, age=2))
         assert newer.written == 1
         assert await bench.outbox() == []
@@ -166,11 +166,11 @@ async def test_a_newer_update_makes_the_doubt_about_an_older_one_idle(tmp_path: 
 
 
 async def test_a_lookup_written_later_settles_what_was_in_doubt(tmp_path: Path):
-    async with contacts_api(drops=0.5, seed=2) as (contacts, url):
+    async with contacts_api(drops=0.5) as (contacts, url):
         bench, people = Bench(tmp_path, url), range(30)
         (written,) = await bench.write(INTO, rows(*people))
         assert written.in_doubt > 5
-        contacts.drops = 0.0
+        contacts.drop(0.0)
         (again,) = await bench.write(MATCHED, rows(*people))
         assert (again.written, again.unchanged, again.in_doubt) == (0, 30, 0)
         assert_once(contacts, people)
@@ -178,7 +178,7 @@ async def test_a_lookup_written_later_settles_what_was_in_doubt(tmp_path: Path):
 
 
 async def test_operations_that_do_no_harm_twice_are_sent_again(tmp_path: Path):
-    async with contacts_api(drops=0.4, seed=2) as (contacts, url):
+    async with contacts_api(drops=0.4) as (contacts, url):
         bench, people = Bench(tmp_path, url), range(30)
         await until_done(bench, {**MATCHED, "repeatable": "update"}, rows(*people))
         lookups = sum(method == "GET" for method, _, _, _ in contacts.requests)
@@ -192,10 +192,10 @@ async def test_a_key_that_is_at_work_still_is_waited_for(tmp_path: Path):
     async with contacts_api(idempotent=True) as (contacts, url):
         turns = iter([True, True])
 
-        def act(request: Any, body: Any) -> Any:
-            if request.method == "POST" and next(turns, False):
+        def act(call: Any, body: Any) -> Any:
+            if call.method == "POST" and next(turns, False):
                 return 409, {"error": {"code": "idempotency_key_in_use", "message": "another request is in progress"}}
-            return Contacts._act(contacts, request, body)
+            return Contacts._act(contacts, call, body)
 
         contacts._act = act  # type: ignore[method-assign]
         contacts.idempotent = False
@@ -215,7 +215,7 @@ async def test_while_nothing_answers_the_run_ends_and_the_next_one_finds_out(tmp
         assert told.value.exit_code == 7
         assert {effect.outcome for effect in await bench.outbox()} == {"sent"}
         assert await bench.page() == (None, None)
-        contacts.drops = 0.0
+        contacts.drop(0.0)
         (written,) = await bench.write(KEYED, rows(1, 2))
         assert (written.written, written.unchanged) == (0, 2)
         assert_once(contacts, range(1, 3))
@@ -227,7 +227,7 @@ async def test_a_key_that_the_api_has_forgotten_is_no_protection_any_more(tmp_pa
         bench = Bench(tmp_path, url, retry={"attempts": 2, "budget": "100%"})
         with pytest.raises(WriteError):
             await bench.write(KEYED, rows(1))
-        contacts.drops = 0.0
+        contacts.drop(0.0)
         contacts._answers.clear()
         bench.clock.advance(25 * 3600)
         (written,) = await bench.write(KEYED, rows(1))

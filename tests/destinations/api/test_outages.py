@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aiohttp import web
-
 from syncline.errors import SynclineError
+from syncline.rehearsal.simulator.faults import FOREVER, Unavailable
 from tests.destinations.api.bench import KEYED, Bench, rows
 from tests.destinations.api.contacts import Contacts
 from tests.support.serving import serving
@@ -28,12 +27,12 @@ async def test_r15_an_open_circuit_of_a_destination_is_left_to_the_next_run(tmp_
                 return str(error)
             return "done"
 
-        contacts.before = lambda request: web.Response(status=503)
+        contacts.strike(Unavailable(times=FOREVER))
         await run()
         assert len(contacts.requests) == 3
         assert "circuit is open" in await run()
         assert len(contacts.requests) == 3, "the next run asks nothing while it is open"
-        contacts.before = lambda request: None
+        contacts.strike()
         bench.clock.advance(3601)
         assert await run() == "done"
         assert [effect.source for effect in contacts.effects] == ["p1"]

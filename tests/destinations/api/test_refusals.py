@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from syncline.destinations import Deletes
 from syncline.errors import AuthError, DeferredError, LeaseError, PartialError, PlanError, SynclineError, WriteError
 from syncline.events import Event, RetryScheduled, Scope, listening
 from syncline.model import Batch, Checkpoint
+from syncline.rehearsal.simulator.faults import Limited, ServerError, Unavailable
+from syncline.rehearsal.simulator.wire import Answer, answered
 from tests.destinations.api.bench import INTO, KEYED, MATCHED, Bench, rows
 from tests.destinations.api.contacts import Contacts, not_like
 from tests.destinations.api.test_lost_answers import BATCHED
@@ -28,21 +29,8 @@ async def book() -> AsyncIterator[tuple[Contacts, str]]:
         yield contacts, url
 
 
-def answering(*answers: web.Response | Callable[[], web.Response], method: str = "POST") -> Callable[[Any], Any]:
-    """These answers to writing requests, one after the other, and nothing after them."""
-    left = list(answers)
-
-    def answer(request: web.Request) -> Any:
-        if request.method != method or not left:
-            return None
-        one = left.pop(0)
-        return one() if callable(one) else one
-
-    return answer
-
-
-def said(status: int, **headers: str) -> Callable[[], web.Response]:
-    return lambda: web.json_response({"message": f"said {status}"}, status=status, headers=headers)
+def said(status: int, **headers: str) -> Answer:
+    return answered({"message": f"said {status}"}, status, headers)
 
 
 async def test_r28_one_bad_record_among_many_costs_only_itself(book: tuple[Contacts, str], tmp_path: Path):
@@ -107,13 +95,13 @@ async def test_results_that_were_not_acted_upon_are_sent_again(book: tuple[Conta
 
 async def test_a_refusal_that_meets_everybody_ends_the_run(book: tuple[Contacts, str], tmp_path: Path):
     contacts, url = book
-    contacts.before = lambda request: said(403)() if request.method == "POST" else None
+    contacts.before = lambda call: said(403) if call.method == "POST" else None
     bench = Bench(tmp_path, url)
     with pytest.raises(SynclineError) as told:
         await bench.write(INTO, rows(1, 2, 3))
     assert told.value.exit_code == 4
     assert (await bench.outbox(), await bench.letters(), await bench.page()) == ([], [], (None, None))
-    contacts.before = lambda request: said(405)() if request.method == "POST" else None
+    contacts.before = lambda call: said(405) if call.method == "POST" else None
     with pytest.raises(WriteError, match="answered 405"):
         await bench.write(INTO, rows(1, 2, 3))
     assert await bench.outbox() == []
@@ -129,7 +117,7 @@ async def test_the_same_refusal_is_a_records_own_where_others_were_accepted(book
 
 async def test_credentials_that_are_refused_end_the_run_with_exit_4(book: tuple[Contacts, str], tmp_path: Path):
     contacts, url = book
-    contacts.before = lambda request: said(401)() if request.method == "POST" else None
+    contacts.before = lambda call: said(401) if call.method == "POST" else None
     bench = Bench(tmp_path, url)
     with pytest.raises(AuthError) as told:
         await bench.write(INTO, rows(1, 2, 3))
@@ -140,11 +128,10 @@ async def test_credentials_that_are_refused_end_the_run_with_exit_4(book: tuple[
 
 async def test_a_long_wait_defers_the_run_and_leaves_no_doubt(book: tuple[Contacts, str], tmp_path: Path):
     contacts, url = book
-    contacts.before = answering(said(429, **{"Retry-After": "86400"}))
+    contacts.strike(Limited(wait=86_400))
     bench = Bench(tmp_path, url)
     with pytest.raises(DeferredError):
         await bench.write(INTO, rows(1, 2))
-    contacts.before = lambda request: None
     bench.clock.advance(86_500)
     (written,) = await bench.write(INTO, rows(1, 2))
     assert (written.written + written.unchanged, written.in_doubt) == (2, 0)
@@ -153,7 +140,7 @@ async def test_a_long_wait_defers_the_run_and_leaves_no_doubt(book: tuple[Contac
 
 async def test_429_and_5xx_follow_the_retry_rule(book: tuple[Contacts, str], tmp_path: Path):
     contacts, url = book
-    contacts.before = answering(said(429, **{"Retry-After": "7"}), said(503), said(500))
+    contacts.strike(Limited(at=1, wait=7), Unavailable(at=2), ServerError(at=3))
     heard: list[Event] = []
 
     def hear(scope: Scope, event: Event) -> None:
@@ -169,7 +156,7 @@ async def test_429_and_5xx_follow_the_retry_rule(book: tuple[Contacts, str], tmp
 
 async def test_without_idempotency_a_500_is_not_repeated_but_looked_up(book: tuple[Contacts, str], tmp_path: Path):
     contacts, url = book
-    contacts.before = answering(said(500))
+    contacts.strike(ServerError())
     (written,) = await Bench(tmp_path, url).write(MATCHED, rows(1))
     assert written.written == 1
     assert [(method, path) for method, path, _, _ in contacts.requests] == [
@@ -187,7 +174,7 @@ async def test_what_is_gone_at_the_destination_is_kept_or_made_anew(
     await bench.write(KEYED, rows(1, 2))
     gone = next(number for number, record in contacts.records.items() if record["external_id"] == "p1")
     contacts.records.pop(gone)
-    contacts.before = lambda request: said(status)() if request.path == f"/contacts/{gone}" else None
+    contacts.before = lambda call: said(status) if call.path == f"/contacts/{gone}" else None
     (kept,) = await bench.write(KEYED, rows(1, 2, age=1))
     assert (kept.written, len(kept.rejected)) == (1, 1)
     (anew,) = await bench.write({**KEYED, "on_missing": "recreate"}, rows(1, 2, age=2))
@@ -199,9 +186,7 @@ async def test_what_is_gone_at_the_destination_is_kept_or_made_anew(
 
 async def test_a_redirect_that_would_swallow_the_record_is_no_success(book: tuple[Contacts, str], tmp_path: Path):
     contacts, url = book
-    contacts.before = lambda request: (
-        web.Response(status=301, headers={"Location": "/elsewhere"}) if request.method == "POST" else None
-    )
+    contacts.before = lambda call: said(301, Location="/elsewhere") if call.method == "POST" else None
     bench = Bench(tmp_path, url)
     with pytest.raises(WriteError, match="turn it into a GET"):
         await bench.write(INTO, rows(1))
@@ -230,7 +215,7 @@ async def test_r18_a_lookup_that_cannot_be_read_creates_nothing(book: tuple[Cont
         with pytest.raises(WriteError) as told:
             await Bench(tmp_path / hint[1:-1], url).write(into, rows(1))
         assert hint in str(told.value.hint)
-    contacts.before = lambda request: web.json_response([{"id": 9, "email": "somebody@else"}])
+    contacts.before = lambda call: answered([{"id": 9, "email": "somebody@else"}])
     with pytest.raises(WriteError, match="as if it did not look at 'email'"):
         await Bench(tmp_path / "c", url).write({**INTO, "match": "email"}, rows(1))
     assert contacts.effects == []

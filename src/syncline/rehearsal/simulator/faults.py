@@ -1,6 +1,7 @@
 """What goes wrong at an API, each as a small value that says when: drawn by a seed, and struck while the simulator answers.
 
-A fault strikes at the `at`th call of its place and at the `times - 1` that follow; with `every`, again at every so many calls.
+A fault strikes at the `at`th call of its place and at the `times - 1` that follow; with `every`, again at every so many calls; and
+of all these at a `share` that is drawn call by call.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
     at: int = 1
     times: int = 1
     every: int = 0
+    share: float = 1.0
     place: Place = "pages"
 
     @property
@@ -74,7 +76,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_de
 
     def strikes(self, count: int) -> bool:
         since = count - self.at
-        return since >= 0 and (since % self.every if self.every else since) < self.times
+        if since < 0 or (since % self.every if self.every else since) >= self.times:
+            return False
+        return self.share >= 1.0 or mixed(count * GOLDEN & MASK) < self.share * MASK
 
     def befall(self, scene: Scene, stream: str, line: int, now: datetime) -> None:
         """What happens to the API before it answers."""
