@@ -1,12 +1,20 @@
-"""Simulated servers with a rate limit, as three kinds of real ones count it, and answers for tests."""
+"""APIs with a rate limit, as three kinds of real ones count it, on a real server or on a clock; and answers for tests."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
+from datetime import datetime
 from email.utils import format_datetime
+from functools import partial
+from typing import cast
 
 from syncline.model import Request, Response
+from syncline.rehearsal.simulator.faults import Fault, Scene
 from syncline.rehearsal.simulator.quota import Count as Counter, FixedWindow, SlidingWindow, TokenBucket
+from syncline.rehearsal.simulator.striking import Striking, answer_under
+from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
 from tests.http.timeline import Timeline
 
 
@@ -17,6 +25,33 @@ def answer(
 
 
 fixed_window, sliding_window, token_bucket = FixedWindow, SlidingWindow, TokenBucket
+
+
+class PlainApi:
+    """For real servers: the same to everybody, within what `counter` allows and with the simulator's faults.
+
+    `seen` are the status of each answer (0: it did not go out whole) and when its request came.
+    """
+
+    def __init__(self, *faults: Fault, counter: Counter | None = None) -> None:
+        self._striking, self._counter = Striking(faults), counter
+        self.seen: list[tuple[int, float]] = []
+
+    def handle(self, call: Call, now: datetime) -> Answer:
+        at = time.monotonic()
+        found = answer_under(self._striking.due("pages"), cast(Scene, self), call, now, partial(self._counted, at))
+        self.seen.append((found.status if found.ending == "whole" else 0, at))
+        return found.but(headers=(*found.headers, ("Date", format_datetime(now, usegmt=True))))
+
+    def _counted(self, now: float) -> Answer:
+        wait = self._counter(now) if self._counter else None
+        if wait is None:
+            return answered({"text": "long enough to drip for a minute, and for a while more than that"})
+        return refused(429, "too_many_requests", "slow down", {"Retry-After": str(math.ceil(wait))})
+
+    def times(self, *statuses: int) -> list[float]:
+        """When the requests came that were answered with one of these, or all."""
+        return [at for status, at in self.seen if not statuses or status in statuses]
 
 
 class LimitedServer:

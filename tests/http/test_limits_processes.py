@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from syncline.http.shared_keeper import open_store
 from syncline.model import SystemClock
+from syncline.rehearsal.simulator.faults import FOREVER, Drip, Limited, LimitedUntil, Unavailable
 from syncline.resilience import Limits
+from tests.http.servers import PlainApi
 from tests.http.test_limits import KINDS
 from tests.support.services import need_postgresql, need_redis
 from tests.support.serving import serving
@@ -36,22 +34,9 @@ CALLERS = 8
 ROOT = Path(__file__).parents[2]
 
 
-class Limited:
-    """A server that counts as one of three kinds do."""
-
-    def __init__(self, kind: str) -> None:
-        self.counter = KINDS[kind](RATE, 1.0)
-        self.accepted: list[float] = []
-        self.refused = 0
-
-    async def __call__(self, request: web.Request) -> web.Response:
-        now = time.monotonic()
-        wait = self.counter(now)
-        if wait is None:
-            self.accepted.append(now)
-            return web.json_response({})
-        self.refused += 1
-        return web.json_response({}, status=429, headers={"Retry-After": str(math.ceil(wait))})
+def limited(kind: str) -> PlainApi:
+    """It counts as one of three kinds do."""
+    return PlainApi(counter=KINDS[kind](RATE, 1.0))
 
 
 @asynccontextmanager
@@ -102,14 +87,15 @@ async def process(url: str, rate_limit: dict[str, object], requests: int, **more
     ],
 )
 async def test_r12_across_real_processes(store, kind, processes, tmp_path):
-    server = Limited(kind)
+    server = limited(kind)
     requests = 240 // processes
     async with place(store, tmp_path) as rate_limit, serving(server) as url:
         notices = await asyncio.gather(*(process(url, rate_limit, requests) for _ in range(processes)))
     assert notices == [[]] * processes
-    assert len(server.accepted) == 240
-    assert server.refused <= processes * CALLERS
-    seconds = server.accepted[-1] - server.accepted[0]
+    accepted = server.times(200)
+    assert len(accepted) == 240
+    assert len(server.times(429)) <= processes * CALLERS
+    seconds = accepted[-1] - accepted[0]
     # a token bucket gives a full window at once; what it holds back is at least the rest
     assert seconds >= (240 - 2 * RATE) / RATE * 0.95
 
@@ -117,10 +103,10 @@ async def test_r12_across_real_processes(store, kind, processes, tmp_path):
 @pytest.mark.slow
 async def test_r12_processes_that_do_not_share_are_refused_often(tmp_path):
     """What the test above would see if sharing did nothing."""
-    server = Limited("sliding")
+    server = limited("sliding")
     async with serving(server) as url:
         await asyncio.gather(*(process(url, {"limits": [f"{RATE}/s"]}, 60) for _ in range(4)))
-    assert server.refused > 4 * CALLERS
+    assert len(server.times(429)) > 4 * CALLERS
 
 
 EIGHT = 8
@@ -129,17 +115,11 @@ EIGHT = 8
 @pytest.mark.slow
 async def test_r13_of_eight_processes_none_comes_before_the_time_that_one_was_told(tmp_path):
     """Each has one request under way at most when one of them is told; without sharing, seven would not know."""
-    arrived: list[float] = []
     told = 3
-
-    async def server(request: web.Request) -> web.Response:
-        arrived.append(time.monotonic())
-        if len(arrived) == 40:
-            return web.json_response({}, status=429, headers={"Retry-After": str(told)})
-        return web.json_response({})
-
+    server = PlainApi(Limited(at=40, wait=told))
     async with place("sqlite", tmp_path) as rate_limit, serving(server) as url:
         await asyncio.gather(*(process(url, rate_limit, 15, callers=1) for _ in range(EIGHT)))
+    arrived = server.times()
     assert len(arrived) == EIGHT * 15 + 1
     refused = arrived[39]
     early = [moment - refused for moment in arrived[40:] if moment - refused < told]
@@ -149,18 +129,13 @@ async def test_r13_of_eight_processes_none_comes_before_the_time_that_one_was_to
 
 @pytest.mark.slow
 async def test_r15_of_eight_processes_one_probes_and_none_asks_while_the_circuit_is_open(tmp_path):
-    arrived: list[float] = []
-    rule = {"failures": 5, "open_for": "1s"}
-
-    async def server(request: web.Request) -> web.Response:
-        arrived.append(time.monotonic())
-        return web.json_response({}, status=503)
-
-    settings = {"retry": {"attempts": 1}, "circuit_breaker": rule}
+    server = PlainApi(Unavailable(times=FOREVER))
+    settings = {"retry": {"attempts": 1}, "circuit_breaker": {"failures": 5, "open_for": "1s"}}
     async with place("sqlite", tmp_path) as rate_limit, serving(server) as url:
         limits = {**rate_limit, "limits": ["1000/s"]}
         asking = (process(url, limits, 0, seconds=6.0, connection=settings) for _ in range(EIGHT))
         outcomes = await asyncio.gather(*asking)
+    arrived = server.times()
     # five failures open it; by then each of the others may have one request under way; then come probes, one at a time
     gaps = [after - before for before, after in pairwise(arrived[4:])]
     assert sum(gap < 0.9 for gap in gaps) < EIGHT
@@ -171,68 +146,35 @@ async def test_r15_of_eight_processes_one_probes_and_none_asks_while_the_circuit
 @pytest.mark.slow
 async def test_r11_eight_processes_with_wrong_clocks_all_come_when_they_were_told():
     """The moment stands in the answer as a date, by the server's clock; theirs are up to ten minutes off."""
-    seen: dict[str, list[float]] = {}
     told = 2
-
-    async def server(request: web.Request) -> web.Response:
-        times = seen.setdefault(request.headers["X-Process"], [])
-        times.append(time.monotonic())
-        if len(times) > 1:
-            return web.json_response({})
-        now = datetime.now(UTC).replace(microsecond=0)
-        dates = {"Date": now, "Retry-After": now + timedelta(seconds=told)}
-        return web.json_response(
-            {}, status=429, headers={name: format_datetime(moment, usegmt=True) for name, moment in dates.items()}
-        )
-
     skews = [-600 + 1200 * number / (EIGHT - 1) for number in range(EIGHT)]
-    async with serving(server) as url:
-        asking = (
-            process(url, {}, 1, connection={"headers": {"X-Process": str(number)}}, skew=skew)
-            for number, skew in enumerate(skews)
-        )
-        await asyncio.gather(*asking)
-    assert len(seen) == EIGHT
-    assert all(told <= again - first < told + 3 for first, again in seen.values())
+    servers = [PlainApi(LimitedUntil(wait=told)) for _ in skews]
+
+    async def one(server: PlainApi, skew: float) -> None:
+        async with serving(server) as url:
+            await process(url, {}, 1, skew=skew)
+
+    await asyncio.gather(*map(one, servers, skews))
+    for server in servers:
+        first, again = server.times()
+        assert told <= again - first < told + 3
 
 
 @pytest.mark.slow
 async def test_r16_a_server_that_drips_holds_up_none_of_eight_processes_beyond_the_deadline():
     """A byte a second would feed any timeout for silence for ever."""
-    held: list[float] = []
-
-    async def server(request: web.Request) -> web.StreamResponse:
-        began = time.monotonic()
-        response = web.StreamResponse(headers={"Content-Length": "3600", "Content-Type": "application/json"})
-        await response.prepare(request)
-        try:
-            while True:
-                await response.write(b" ")
-                await asyncio.sleep(1.0)  # real processes: there is no clock to simulate
-        finally:
-            held.append(time.monotonic() - began)
-
+    server = PlainApi(Drip(times=FOREVER))
     settings = {"timeout": {"read": "5s", "total": "1.5s"}, "retry": {"attempts": 3}}
     async with serving(server) as url:
         asking = (process(url, {}, 0, seconds=4.0, connection=settings) for _ in range(EIGHT))
         outcomes = await asyncio.gather(*asking)
     assert all(outcome.get("transport", 0) >= 1 and set(outcome) == {"transport"} for outcome in outcomes)
-    assert len(held) >= 2 * EIGHT
-    assert all(seconds < 4.0 for seconds in held)
+    assert len(server.seen) >= 2 * EIGHT, "each asked again within its four seconds"
 
 
 @pytest.mark.slow
 async def test_r14_eight_processes_together_repeat_no_more_than_their_requests_have_earned(tmp_path):
-    seen = refused = 0
-
-    async def server(request: web.Request) -> web.Response:
-        nonlocal seen, refused
-        seen += 1
-        if seen % 3 == 0:
-            refused += 1
-            return web.json_response({}, status=503)
-        return web.json_response({})
-
+    server = PlainApi(Unavailable(at=3, every=3))
     each, floor = 60, 2
     retry = {"attempts": 5, "base": "10ms", "budget": "10%", "budget_floor": floor}
     settings = {"retry": retry, "circuit_breaker": {"failures": 1_000}}
@@ -242,10 +184,10 @@ async def test_r14_eight_processes_together_repeat_no_more_than_their_requests_h
         began = time.monotonic()
         await asyncio.gather(*asking)
         seconds = time.monotonic() - began
-    retries = seen - EIGHT * each
+    retries = len(server.seen) - EIGHT * each
     # a tenth of the requests, and the floor, which comes back within ten seconds
     assert 0 < retries <= EIGHT * (each * 0.1 + floor * (1 + seconds / 10))
-    assert refused > retries, "or the budget was never used up"
+    assert len(server.times(503)) > retries, "or the budget was never used up"
 
 
 @pytest.mark.parametrize("store", ["sqlite", "redis", "postgresql"])
@@ -289,10 +231,10 @@ async def test_swaps_at_the_same_moment_are_won_by_one(store, tmp_path):
 
 @pytest.mark.parametrize("address", ["redis://127.0.0.1:1/0", "postgresql://nobody@127.0.0.1:1/none"])
 async def test_a_store_that_is_not_there_stops_nobody(address, tmp_path):
-    server = Limited("sliding")
+    server = limited("sliding")
     async with serving(server) as url:
         order = {"limits": [f"{RATE}/s"], "shared": address}
         notices = await process(url, order, 5)
-    assert len(server.accepted) == 5
+    assert len(server.times(200)) == 5
     assert len(notices) == 1
     assert "1/4 of the limits" in notices[0]
