@@ -6,13 +6,15 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from syncline.rehearsal.simulator.wire import Answer, Call
+from tests.support.serving import Saying, serving_aside
 
 SHOP = Path(__file__).parents[2] / "src/syncline/cli/verbs/shop-orders.yaml"
 
@@ -90,45 +92,14 @@ def write_files(folder: Path, ready: dict[str, Any], **changes: str) -> Path:
     return folder / "shop.yaml"
 
 
-class Answering:
-    """A server whose every answer `answer(handler)` decides; `url` is its address."""
-
-    def __init__(self, answer: Callable[[BaseHTTPRequestHandler], tuple[int, dict[str, str], bytes]]) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status, headers, body = answer(self)
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_POST = do_GET  # noqa: N815
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+Answering = Callable[[Callable[[Call], Answer]], str]
+"""Starts a server whose every answer a function decides; gives its address."""
 
 
 @pytest.fixture
-def answering() -> Iterator[Callable[..., Answering]]:
-    servers: list[Answering] = []
-
-    def start(answer: Callable[[BaseHTTPRequestHandler], tuple[int, dict[str, str], bytes]]) -> Answering:
-        servers.append(Answering(answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
+def answering() -> Iterator[Answering]:
+    with ExitStack() as stack:
+        yield lambda say: stack.enter_context(serving_aside(Saying(say)))
 
 
 PLAIN = """\

@@ -5,15 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import subprocess
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from syncline.cli import main
+from syncline.rehearsal.simulator.wire import Answer, Call, answered
 from tests.cli.conftest import PLAIN, Answering, ShopProcess, write_files
+from tests.http.authority import Authority, tls_server
 
 CANARY = "canary-7f3a91c2"
 JSON = {"Content-Type": "application/json"}
@@ -143,12 +143,10 @@ def test_wrong_and_missing_credentials_are_told(told: Told, folder: Path, monkey
 
 
 @pytest.mark.parametrize("case", OF_A_LIAR)
-def test_r18_a_server_that_lies_is_told(
-    case: str, told: Told, tmp_path: Path, answering: Callable[..., Answering]
-) -> None:
+def test_r18_a_server_that_lies_is_told(case: str, told: Told, tmp_path: Path, answering: Answering) -> None:
     status, headers, body, code, words = OF_A_LIAR[case]
-    server = answering(lambda handler: (status, headers, body))
-    (tmp_path / "plain.yaml").write_text(PLAIN.format(url=server.url))
+    url = answering(lambda call: Answer(status=status, headers=tuple(headers.items()), body=body))
+    (tmp_path / "plain.yaml").write_text(PLAIN.format(url=url))
     block = told(code, "run", "plain.yaml", "--no-progress")
     assert words in block
     assert "integration plain · stream things" in block
@@ -163,17 +161,16 @@ def test_r18_a_server_that_lies_is_told(
     ],
 )
 def test_r21_a_list_without_end_or_that_leads_away_is_told(
-    case: tuple[str, list[str], str], told: Told, tmp_path: Path, answering: Callable[..., Answering]
+    case: tuple[str, list[str], str], told: Told, tmp_path: Path, answering: Answering
 ) -> None:
     lists, following, words = case
     asked: list[int] = []
 
-    def answer(handler: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+    def answer(call: Call) -> Answer:
         asked.append(1)
-        page = {"data": [{"id": len(asked)}], "next": following[len(asked) % len(following)]}
-        return 200, JSON, json.dumps(page).encode()
+        return answered({"data": [{"id": len(asked)}], "next": following[len(asked) % len(following)]})
 
-    text = PLAIN.format(url=answering(answer).url).replace("    primary_key: id\n", lists)
+    text = PLAIN.format(url=answering(answer)).replace("    primary_key: id\n", lists)
     (tmp_path / "plain.yaml").write_text(text)
     assert words in told(1, "run", "plain.yaml", "--no-progress", "--full")
 
@@ -193,21 +190,15 @@ def test_a_server_that_cannot_be_reached_is_told(url: str, words: str, told: Tol
 
 
 def test_s5_a_server_without_tls_or_with_a_strange_certificate_is_told(
-    told: Told, tmp_path: Path, shop: ShopProcess, answering: Callable[..., Answering]
+    told: Told, tmp_path: Path, shop: ShopProcess
 ) -> None:
-    import ssl
-
     (tmp_path / "plain.yaml").write_text(PLAIN.format(url=shop.ready["url"].replace("http:", "https:")))
     assert "does not speak TLS" in told(1, "run", "plain.yaml", "--no-progress")
 
-    words = "-x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem"
-    subprocess.run(["openssl", "req", *words.split()], cwd=tmp_path, check=True, capture_output=True)
-    server = answering(lambda handler: (200, JSON, b"[]"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
-    server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
-    (tmp_path / "plain.yaml").write_text(PLAIN.format(url=server.url.replace("http://127.0.0.1", "https://localhost")))
-    assert "certificate" in told(1, "run", "plain.yaml", "--no-progress")
+    with tls_server(Authority(tmp_path).issue("localhost", by_itself=True)) as server:
+        address = server.address.replace("127.0.0.1", "localhost")
+        (tmp_path / "plain.yaml").write_text(PLAIN.format(url=address))
+        assert "certificate" in told(1, "run", "plain.yaml", "--no-progress")
 
 
 def test_u18_7_a_destination_that_is_none_is_told(told: Told, tmp_path: Path, shop: ShopProcess) -> None:

@@ -7,21 +7,19 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from syncline.databases.sqlite import SqliteDatabase
+from syncline.rehearsal.simulator.wire import Answer
 from syncline.state import Owner
 from syncline.state.ledger import Ledger
 from syncline.state.schema import prepare
 from tests.cli.conftest import PLAIN, Answering, ShopProcess, command, environment, syncline, write_files
 
 pytestmark = pytest.mark.slow
-
-Start = Callable[..., Answering]
 
 
 def test_u18_0_done(folder: Path) -> None:
@@ -125,9 +123,9 @@ def test_u18_5_partial(tmp_path: Path, shop: ShopProcess) -> None:
     }
 
 
-def test_u18_6_deferred(tmp_path: Path, answering: Start) -> None:
-    server = answering(lambda _: (429, {"Retry-After": "86400"}, b"{}"))
-    (tmp_path / "plain.yaml").write_text(PLAIN.format(url=server.url))
+def test_u18_6_deferred(tmp_path: Path, answering: Answering) -> None:
+    url = answering(lambda call: Answer(status=429, headers=(("Retry-After", "86400"),)))
+    (tmp_path / "plain.yaml").write_text(PLAIN.format(url=url))
     done = syncline("run", "plain.yaml", cwd=tmp_path, PLAIN_TOKEN="canary-token")
     assert done.returncode == 6, done.stderr
     assert "until" in done.stdout

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+from syncline.rehearsal.simulator.wire import Answer, Call, answered
 from tests.cli.conftest import PLAIN, Answering, syncline
 
 PAGE = (Path(__file__).parents[2] / "docs/how-to/kinds.md").read_text()
@@ -31,18 +30,18 @@ def installed(folder: Path, module: str) -> Path:
     return place
 
 
-def test_the_documented_kind_is_found_by_its_entry_point(tmp_path: Path, answering: Callable[..., Answering]) -> None:
+def test_the_documented_kind_is_found_by_its_entry_point(tmp_path: Path, answering: Answering) -> None:
     seen: list[str | None] = []
 
-    def answer(handler: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
-        seen.append(handler.headers.get("X-House"))
-        return 200, {"Content-Type": "application/json"}, b'[{"id": 1}]'
+    def answer(call: Call) -> Answer:
+        seen.append(call.headers.get("X-House"))
+        return answered([{"id": 1}])
 
     module = re.search(r"```python\n(.+?)```", PAGE, re.DOTALL)
     assert module is not None
     house = 'auth: {kind: house, word: "${HOUSE_WORD}"}'
     assert house in PAGE
-    text = PLAIN.format(url=answering(answer).url)
+    text = PLAIN.format(url=answering(answer))
     (tmp_path / "plain.yaml").write_text(re.sub(r"auth: .+", house, text))
     env = {"PYTHONPATH": str(installed(tmp_path, module[1])), "HOUSE_WORD": "open-sesame"}
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,29 +18,16 @@ from tests.cli.conftest import command, environment, syncline
 from tests.destinations.api.bench import INTO
 from tests.destinations.api.contacts import Contacts
 from tests.destinations.api.test_crashes import write_file
-from tests.support.serving import serving
+from tests.support.serving import serving_aside
 
 CANARY = "canary-7d1f-token"
 
 
 @pytest.fixture
 def book() -> Iterator[tuple[Contacts, str]]:
-    """The address book in a thread of its own, for processes to talk to."""
-    contacts, ready, stop = Contacts(source=12), threading.Event(), asyncio.Event()
-    found: dict[str, Any] = {}
-
-    async def serve() -> None:
-        async with serving(contacts) as url:
-            found.update(url=url, loop=asyncio.get_running_loop())
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
-    thread.start()
-    ready.wait(10)
-    yield contacts, found["url"]
-    found["loop"].call_soon_threadsafe(stop.set)
-    thread.join(10)
+    contacts = Contacts(source=12)
+    with serving_aside(contacts) as url:
+        yield contacts, url
 
 
 def file_for(folder: Path, url: str, into: dict[str, Any], **auth: Any) -> str:

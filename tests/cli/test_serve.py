@@ -11,13 +11,13 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from syncline.rehearsal.simulator.wire import answered
 from tests.cli.conftest import Answering, ShopProcess, command, environment, syncline, write_files
 from tests.operate.test_alerts import Receiver
 
@@ -140,10 +140,7 @@ alerts: [{{to: "${{HOOK}}", on: [failed]}}]
 
 
 @pytest.mark.slow
-def test_who_has_to_know_is_told_and_told_when_it_is_over(tmp_path: Path, answering: Callable[..., Answering]) -> None:
-    def orders(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
-        return 200, {"Content-Type": "application/json"}, b'[{"id": 1}]'
-
+def test_who_has_to_know_is_told_and_told_when_it_is_over(tmp_path: Path, answering: Answering) -> None:
     inside = tmp_path / "integrations"
     inside.mkdir()
     receiver = Receiver()
@@ -154,7 +151,9 @@ def test_who_has_to_know_is_told_and_told_when_it_is_over(tmp_path: Path, answer
         serving.until(lambda: receiver.got)
         told = [receiver.got[0][1]]
         assert (told[0]["integration"], told[0]["alert"], told[0]["status"]) == ("failing", "failed", "firing")
-        inside.joinpath("failing.yaml").write_text(ALERTED.format(port=urlsplit(answering(orders).url).port))
+        inside.joinpath("failing.yaml").write_text(
+            ALERTED.format(port=urlsplit(answering(lambda call: answered([{"id": 1}]))).port)
+        )
         serving.until(lambda: len(receiver.got) > 1)
         told.append(receiver.got[1][1])
         assert (told[1]["status"], told[1]["key"]) == ("resolved", told[0]["key"])

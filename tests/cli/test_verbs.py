@@ -8,18 +8,16 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from syncline.cli import main
+from syncline.rehearsal.simulator.wire import Answer, Call, answered
 from syncline.spec import load
 from tests.cli.conftest import PLAIN, Answering, ShopProcess, syncline, write_files
 from tests.support.cost import assert_costs_at_most
-
-Start = Callable[..., Answering]
 
 
 def as_data(*words: str, cwd: Path, code: int = 0, **env: str) -> Any:
@@ -190,14 +188,13 @@ def test_run_logs_to_stderr_and_answers_on_stdout(folder: Path) -> None:
 CANARY = "canary/0123456789+abc"
 
 
-def echoing(status: int) -> Callable[[BaseHTTPRequestHandler], tuple[int, dict[str, str], bytes]]:
+def echoing(status: int) -> Callable[[Call], Answer]:
     """An API that shows in its answers what it was sent."""
 
-    def echo(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
-        said = request.headers["Authorization"]
-        document = [{"id": 1, "x": 2}] if status == 200 else {"error": said, "headers": str(request.headers)}
-        headers = {"Content-Type": "application/json", "X-Request-Id": said}
-        return status, headers, json.dumps(document).encode()
+    def echo(call: Call) -> Answer:
+        said = call.headers["Authorization"]
+        document = [{"id": 1, "x": 2}] if status == 200 else {"error": said, "headers": dict(call.headers)}
+        return answered(document, status, {"X-Request-Id": said})
 
     return echo
 
@@ -213,9 +210,9 @@ def run_with_canary(folder: Path, url: str, *words: str) -> subprocess.Completed
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 @pytest.mark.parametrize("words", [(), ("--json",)])
 def test_s9_a_canary_is_not_in_logs_errors_tracebacks_or_reports(
-    status: int, words: tuple[str, ...], tmp_path: Path, answering: Start
+    status: int, words: tuple[str, ...], tmp_path: Path, answering: Answering
 ) -> None:
-    done = run_with_canary(tmp_path, answering(echoing(status)).url, *words)
+    done = run_with_canary(tmp_path, answering(echoing(status)), *words)
     assert done.returncode == {200: 0, 401: 4}.get(status, 1), done.stderr
     assert "request_sent" in done.stderr
     assert "canary" not in done.stdout + done.stderr
@@ -223,8 +220,8 @@ def test_s9_a_canary_is_not_in_logs_errors_tracebacks_or_reports(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
-def test_s9_a_canary_is_not_in_the_database(status: int, tmp_path: Path, answering: Start) -> None:
-    run_with_canary(tmp_path, answering(echoing(status)).url)
+def test_s9_a_canary_is_not_in_the_database(status: int, tmp_path: Path, answering: Answering) -> None:
+    run_with_canary(tmp_path, answering(echoing(status)))
     database = tmp_path / "plain.db"
     assert database.stat().st_size > 0
     for path in tmp_path.rglob("plain.db*"):

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
@@ -22,6 +20,7 @@ from syncline.generate.inference import Api, Entity, Guess, read
 from syncline.generate.project import checked, compose, write_files
 from syncline.generate.project.graphql import on_lines
 from syncline.pagination import Cursor
+from syncline.rehearsal.simulator.wire import Answer, Call, answered
 from syncline.secrets import references
 from syncline.sources import Incremental
 from syncline.spec import load, loads
@@ -343,20 +342,16 @@ PEOPLE = [{"uid": f"u{number}", "name": f"N{number}", "pin": KEY} for number in 
 
 
 @pytest.fixture
-def people(answering: Callable[..., Answering]) -> Answering:
+def people(answering: Answering) -> str:
     """An API of numbered pages that shows nothing without its key."""
 
-    def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
-        said = {"Content-Type": "application/json"}
-        asked = urlsplit(request.path)
-        if asked.path != "/api/people":
-            return 404, said, b"{}"
-        if request.headers.get("X-Token") != KEY:
-            return 401, said, b"{}"
-        query = dict(parse_qsl(asked.query))
-        page, size = int(query.get("page", 1)), min(int(query.get("per_page", 10)), 20)
-        found = PEOPLE[(page - 1) * size : page * size]
-        return 200, said, json.dumps({"people": found, "page": page, "total": len(PEOPLE)}).encode()
+    def answer(call: Call) -> Answer:
+        if call.path != "/api/people":
+            return answered({}, 404)
+        if call.headers.get("X-Token") != KEY:
+            return answered({}, 401)
+        page, size = int(call.params.get("page", 1)), min(int(call.params.get("per_page", 10)), 20)
+        return answered({"people": PEOPLE[(page - 1) * size : page * size], "page": page, "total": len(PEOPLE)})
 
     return answering(answer)
 
@@ -367,10 +362,10 @@ WITH_KEY = ["--auth", "api_key=X-Token:${PEOPLE_TOKEN}"]
 @pytest.mark.parametrize("words", [["--source", "{url}/api/people"], ["--from", "{url}/api/people"],
                                    ["--source", "{url}/api", "--entities", "people"]])  # fmt: skip
 def test_a_live_api_is_asked_with_credentials_by_reference(
-    here: Path, people: Answering, words: list[str], capsys: pytest.CaptureFixture[str]
+    here: Path, people: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path(".env").write_text(f"PEOPLE_TOKEN={KEY}\n")
-    new(*(word.format(url=people.url) for word in words), *WITH_KEY, "--dir", "project")
+    new(*(word.format(url=people) for word in words), *WITH_KEY, "--dir", "project")
     (file,) = (here / "project").glob("*.yaml")
     stream = load(file).streams[0]
     assert (stream.path, stream.records, stream.primary_key) == ("/people", "people", ("uid",))
@@ -386,9 +381,9 @@ def test_a_live_api_is_asked_with_credentials_by_reference(
                                    ["--source", "{url}/nothing", "--entities", "people"],
                                    ["--source", "http://127.0.0.1:1/api", "--entities", "people"]])  # fmt: skip
 def test_what_cannot_be_asked_stops_nothing(
-    here: Path, people: Answering, words: list[str], capsys: pytest.CaptureFixture[str]
+    here: Path, people: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    new(*(word.format(url=people.url) for word in words), "--dir", "project")
+    new(*(word.format(url=people) for word in words), "--dir", "project")
     shown = capsys.readouterr().out
     assert "what the API itself shows" in shown
     assert main(["check", "project"]) == 0
@@ -397,7 +392,7 @@ def test_what_cannot_be_asked_stops_nothing(
 
 
 def test_the_wizard_asks_for_the_key_and_looks_again(
-    here: Path, people: Answering, capsys: pytest.CaptureFixture[str]
+    here: Path, people: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def waiting(_: str) -> str:
         answer = next(left)
@@ -405,7 +400,7 @@ def test_the_wizard_asks_for_the_key_and_looks_again(
             Path(".env").write_text(f"PEOPLE_TOKEN={KEY}\n")
         return "" if answer == "now" else answer
 
-    address = f"{people.url}/api/people"
+    address = f"{people}/api/people"
     left = iter(["People", address, "api_key", "PEOPLE_TOKEN", "X-Token", "now", "", "", "", "1/day"])
     learned, said = Wizard({}, [], waiting).ask()
     assert learned.live

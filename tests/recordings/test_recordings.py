@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ import pytest
 from syncline.cli import main
 from syncline.model import decode_json
 from syncline.recordings import Exchange, Expected, Recording, record, replay
+from syncline.rehearsal.simulator.wire import Answer, Call, answered
 from syncline.spec import load
 from tests.cli.conftest import Answering
 
-Start = Callable[..., Answering]
 CANARY = "canary-5d1e77aa"
 FILE = """\
 name: books
@@ -47,21 +45,19 @@ BOOKS = [
 
 
 @pytest.fixture
-def books(tmp_path: Path, answering: Start, monkeypatch: pytest.MonkeyPatch) -> Path:
-    def answer(request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
-        page = 2 if "page=2" in request.path else 1
+def books(tmp_path: Path, answering: Answering, monkeypatch: pytest.MonkeyPatch) -> Path:
+    def answer(call: Call) -> Answer:
+        page = 2 if "page=2" in call.url else 1
         body: dict[str, Any] = {"data": BOOKS[:2] if page == 1 else BOOKS[2:], "next": None}
         if page == 1:
-            body["next"] = f"http://{request.headers['Host']}/v1/books?page=2"
-        headers = {"Content-Type": "application/json", "X-Echo": CANARY, "Set-Cookie": "a=b", "X-RateLimit-Limit": "9"}
-        return 200, headers, json.dumps(body).encode()
+            body["next"] = f"http://{call.headers['Host']}/v1/books?page=2"
+        return answered(body, headers={"X-Echo": CANARY, "Set-Cookie": "a=b", "X-RateLimit-Limit": "9"})
 
-    server = answering(answer)
+    url = answering(answer)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "books.yaml").write_text(FILE)
-    (tmp_path / ".env").write_text(f"BOOKS_URL={server.url}\nBOOKS_TOKEN={CANARY}\n")
+    (tmp_path / ".env").write_text(f"BOOKS_URL={url}\nBOOKS_TOKEN={CANARY}\n")
     assert main(["test", "books.yaml", "--record"]) == 0
-    server.close()
     return tmp_path / "recordings/books/books.json"
 
 
@@ -152,23 +148,17 @@ def test_what_is_no_recording_is_said(books: Path, capsys: pytest.CaptureFixture
 )
 async def test_small_pages_are_asked_for_where_that_can_be(
     tmp_path: Path,
-    answering: Start,
+    answering: Answering,
     paging: str,
     line: str,
     sized: int | None,
 ) -> None:
-    server = answering(
-        lambda request: (
-            200,
-            {"Content-Type": "application/json"},
-            b'{"data": [{"id": 1, "title": "a"}], "next": null}',
-        )
-    )
+    url = answering(lambda call: answered({"data": [{"id": 1, "title": "a"}], "next": None}))
     text = FILE.replace("{kind: next_url, next: next}", paging).replace(
         'params: {shelf: "${BOOKS_TOKEN}"}', "params: {}"
     )
     (tmp_path / "books.yaml").write_text(text)
-    environment = {"BOOKS_URL": server.url, "BOOKS_TOKEN": CANARY}
+    environment = {"BOOKS_URL": url, "BOOKS_TOKEN": CANARY}
     ((path, recording),) = await record(tmp_path / "books.yaml", records=2, environment=environment)
     assert path == tmp_path / "recordings/books/books.json"
     assert (recording.exchanges[0].request, recording.page_size) == (line, sized)
