@@ -6,26 +6,26 @@ import sqlite3
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
 from syncline.rehearsal.simulator.door import Door
-from syncline.rehearsal.simulator.faults import Fault, Scene
-from syncline.rehearsal.simulator.striking import Striking, answer_under
 from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
 from syncline.spec import Integration, loads
+from tests.support.faulty import Faulty
 
 DATE = {"Date": "Thu, 22 Jan 2026 12:00:00 GMT"}
 
 
-class Shelf:
+class Shelf(Faulty):
     """Books by cursor pages at /books, their reviews at /books/{id}/reviews, and votes below each review.
 
     `requests` are the path and query of everything asked; `statuses` are told at their paths in the place of an answer.
     """
 
     def __init__(self, books: int = 10, page: int = 3) -> None:
+        super().__init__()
         self.page = page
         self.books = [
             {
@@ -39,16 +39,10 @@ class Shelf:
         self.requests: list[str] = []
         self.statuses: dict[str, int] = {}
         self.door = Door()
-        self.strike()
-
-    def strike(self, *faults: Fault) -> None:
-        """The simulator's faults, from the next request on; none: nothing goes wrong any more."""
-        self._striking = Striking(faults)
 
     def handle(self, call: Call, now: datetime) -> Answer:
-        self.requests.append(call.url.removeprefix(f"http://{call.headers['Host']}"))
-        faults = self._striking.due("pages")
-        return answer_under(faults, cast(Scene, self), call, now, partial(self._let_in, call, now))
+        self.requests.append(call.target)
+        return self.under_faults(call, now, partial(self._let_in, call, now))
 
     def _let_in(self, call: Call, now: datetime) -> Answer:
         barred = self.door.check(call, now)

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
-from typing import cast
 
 from syncline.model import Request, Response
-from syncline.rehearsal.simulator.faults import Fault, Scene
+from syncline.rehearsal.simulator.faults import Fault
 from syncline.rehearsal.simulator.quota import Count as Counter, FixedWindow, SlidingWindow, TokenBucket
-from syncline.rehearsal.simulator.striking import Striking, answer_under
 from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
 from tests.http.timeline import Timeline
+from tests.support.faulty import Faulty
 
 
 def answer(
@@ -27,19 +26,20 @@ def answer(
 fixed_window, sliding_window, token_bucket = FixedWindow, SlidingWindow, TokenBucket
 
 
-class PlainApi:
+class PlainApi(Faulty):
     """For real servers: the same to everybody, within what `counter` allows and with the simulator's faults.
 
     `seen` are the status of each answer (0: it did not go out whole) and when its request came.
     """
 
     def __init__(self, *faults: Fault, counter: Counter | None = None) -> None:
-        self._striking, self._counter = Striking(faults), counter
+        super().__init__(*faults)
+        self._counter = counter
         self.seen: list[tuple[int, float]] = []
 
     def handle(self, call: Call, now: datetime) -> Answer:
         at = time.monotonic()
-        found = answer_under(self._striking.due("pages"), cast(Scene, self), call, now, partial(self._counted, at))
+        found = self.under_faults(call, now, partial(self._counted, at))
         self.seen.append((found.status if found.ending == "whole" else 0, at))
         return found.but(headers=(*found.headers, ("Date", format_datetime(now, usegmt=True))))
 

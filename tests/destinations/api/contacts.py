@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from syncline.rehearsal.simulator.faults import FOREVER, Fault, ResetAfter, Scene
-from syncline.rehearsal.simulator.striking import Striking, answer_under
+from syncline.rehearsal.simulator.faults import FOREVER, ResetAfter
 from syncline.rehearsal.simulator.wire import Answer, Call, answered
+from tests.support.faulty import Faulty
 
 Outcome = tuple[int, Any]
 
@@ -27,7 +27,7 @@ class Effect(msgspec.Struct, frozen=True):
     remote_id: int
 
 
-class Contacts:
+class Contacts(Faulty):
     """`drops`: the share of writing requests that are acted upon and never answered. `idempotent`: it knows the header
     Idempotency-Key. `committed` is called after each effect; `refuse` gives a status and a body for a record it does not like.
     """
@@ -50,26 +50,22 @@ class Contacts:
         self.people = [person(number) for number in range(source)]
         self._answers: dict[str, Outcome] = {}
         self._next = 1000
+        super().__init__()
         self.drop(drops)
-
-    def strike(self, *faults: Fault) -> None:
-        """The simulator's faults, from the next writing request on; none: nothing goes wrong any more."""
-        self._striking = Striking(faults)
 
     def drop(self, share: float) -> None:
         self.strike(ResetAfter(times=FOREVER, share=share))
 
     def handle(self, call: Call, now: datetime) -> Answer:
         body = call.json
-        path = call.url.removeprefix(f"http://{call.headers['Host']}")
-        self.requests.append((call.method, path, dict(call.headers), body))
+        self.requests.append((call.method, call.target, dict(call.headers), body))
         if (answer := self.before(call)) is not None:
             return answer
         if call.path == "/people":
             return answered(self._page(call))
         writes = call.method != "GET" and not self._only_reads(body)
-        faults = self._striking.due("pages") if writes else []
-        answer = answer_under(faults, cast(Scene, self), call, now, partial(self._once, call, body))
+        serve = partial(self._once, call, body)
+        answer = self.under_faults(call, now, serve) if writes else serve()
         self.dropped += answer.ending != "whole"
         return answer
 

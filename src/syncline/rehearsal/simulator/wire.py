@@ -33,6 +33,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return urlsplit(self.url).path
 
     @property
+    def target(self) -> str:
+        """The path with its query, as they were sent."""
+        return "/" + self.url.split("/", 3)[3]
+
+    @property
     def query(self) -> list[tuple[str, str]]:
         return parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
 
