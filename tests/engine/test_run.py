@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -368,6 +370,45 @@ async def test_more_rejects_than_allowed_end_the_run_as_partial(tmp_path: Path) 
         report = await arun(integration(url, tmp_path, strict))
         assert (report.status, report.exit_code) == ("partial", 5)
         assert account(report) == (10, 8, 0, 2, 0)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+async def test_r24_a_reject_at_the_cursors_boundary_is_told_once(tmp_path: Path, interrupted: bool) -> None:
+    """The newest record is read again by every run; that it was rejected is known, until it changes."""
+    shelf = Shelf(books=30)
+    shelf.books[-1]["price"] = None  # type: ignore[assignment]
+    mapping = {"id": "id", "updated_at": "updated_at", "price": {"source": "price", "required": True}}
+    strict = books(mapping=mapping, on_reject={"max_ratio": "10%"})
+    async with serving(shelf) as url:
+        file = integration(url, tmp_path, strict)
+        if interrupted:
+            await arun(file, limit=20)
+        assert (await arun(file)).account.rejected == 1
+        for _ in range(2):
+            report = await arun(file)
+            assert (report.exit_code, account(report)) == (0, (1, 0, 1, 0, 0))
+        assert rows(tmp_path, "SELECT count(*) FROM syncline_rejects") == [(1,)]
+        shelf.books[-1]["title"] = "changed, and no better"
+        report = await arun(file)
+        assert (report.exit_code, account(report)) == (5, (1, 0, 0, 1, 0))
+        lenient = books(mapping={**mapping, "price": "price"}, on_reject={"max_ratio": "10%"})
+        report = await arun(integration(url, tmp_path, lenient))
+        assert (report.exit_code, account(report)) == (0, (1, 1, 0, 0, 0))
+        assert rows(tmp_path, "SELECT count(*) FROM books") == [(30,)]
+
+
+async def test_r24_a_row_that_the_database_refuses_at_the_boundary_counts_once(tmp_path: Path) -> None:
+    shelf = Shelf(books=30)
+    shelf.books[-1]["price"] = "refuse me"
+    async with serving(shelf) as url:
+        file = integration(url, tmp_path, books(on_reject={"max_ratio": "10%"}))
+        await arun(file, limit=3)
+        with closing(sqlite3.connect(tmp_path / "shelf.db")) as database:
+            refusing = "WHEN NEW.price = 'refuse me' BEGIN SELECT RAISE(ABORT, 'not that'); END"
+            database.execute(f"CREATE TRIGGER refusing BEFORE INSERT ON books {refusing}")
+        assert (await arun(file)).account.rejected == 1
+        report = await arun(file)
+        assert (report.exit_code, account(report)) == (0, (1, 0, 1, 0, 0))
 
 
 async def test_records_that_do_not_match_where_are_counted_as_filtered(tmp_path: Path) -> None:

@@ -83,14 +83,16 @@ class Gathered(msgspec.Struct, kw_only=True):
         )
 
     def add(self, page: Page, mapped: Mapped) -> None:
-        """Put another page behind. Of a record that was deleted before and comes again, the tombstone is forgotten."""
+        """Put another page behind, but for its rejects.
+
+        Of a record that was deleted before and comes again, the tombstone is forgotten.
+        """
         rows = self._aligned(mapped.batch)
         if self.gone and rows:
             self._revive(mapped.batch)
         self._vouch(mapped.batch)
         self.batch.rows += rows
         self.sources.append(mapped.sources, len(rows))
-        self.reject(mapped.rejected)
         self.read += page.read
         self.repeated += page.repeated
         self.filtered += mapped.filtered

@@ -12,12 +12,13 @@ import msgspec
 
 from syncline.destinations import Writer
 from syncline.engine.gathering import Gathered
+from syncline.engine.refused import Refused
 from syncline.engine.report import StreamReport
 from syncline.engine.tombstones import Keys, Sifted, Tombstones
 from syncline.errors import PartialError, SynclineError
 from syncline.events import BatchWritten, Noticed, PageRead, Reached, StreamStarted, emit
 from syncline.mapping import Mapped, Mapper
-from syncline.model import Checkpoint, Page, Row, Shape, parse_path
+from syncline.model import Checkpoint, Page, Rejected, Row, Shape, parse_path
 from syncline.sources import Reader, without_validators
 from syncline.spec import Stream, key_columns
 from syncline.state import Lease
@@ -56,12 +57,15 @@ class StreamRun(msgspec.Struct, kw_only=True):
     _gathered: Gathered | None = None
     _keys: Keys | None = None
     _tombstones: Tombstones | None = None
+    _refused: Refused | None = None
 
     def __post_init__(self) -> None:
         deletes = self.stream.deletes
         if deletes is not None:
             self._keys = Keys(self.stream)
             self._tombstones = Tombstones(deletes, self._keys) if deletes.when is not None else None
+        if self.stream.incremental is not None and self.stream.into.write != "append":
+            self._refused = Refused(self.stream.incremental, self.checkpoint)
 
     async def go(self) -> None:
         """Raises Stopped, PartialError where the pass cannot have seen everything, and whatever either end raises."""
@@ -121,10 +125,11 @@ class StreamRun(msgspec.Struct, kw_only=True):
         if gathered is None:
             gathered = self._gathered = Gathered.begin(page, mapped, key_columns(self.stream) if self._keys else ())
         gathered.add(page, mapped)
+        self._reject(gathered, mapped.rejected)
         if sifted is not None and sifted.gone:
             gathered.bury(self._buried(page, sifted, mapped))
         if sifted is not None:
-            gathered.reject(sifted.rejected)
+            self._reject(gathered, sifted.rejected)
         if self._keys is not None and self.stream.deletes and self.stream.deletes.missing:
             for rejected in mapped.rejected:
                 key = self._keys.of(rejected.record)
@@ -133,6 +138,12 @@ class StreamRun(msgspec.Struct, kw_only=True):
                 else:
                     gathered.present.append(key)
         emit(Reached(station="page mapped"))
+
+    def _reject(self, gathered: Gathered, rejected: list[Rejected]) -> None:
+        """What is new among the rejects; the others were told before, and are unchanged."""
+        fresh = rejected if self._refused is None or not rejected else self._refused.sift(rejected)
+        gathered.reject(fresh)
+        gathered.repeated += len(rejected) - len(fresh)
 
     def _buried(self, page: Page, sifted: Sifted, mapped: Mapped) -> dict[Row, None]:
         """The keys of what is deleted and does not come again further down on the page."""
@@ -157,7 +168,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
             self.writer.write(
                 gathered.batch,
                 gathered.rejected if self.stream.on_reject.keep else [],
-                gathered.checkpoint,
+                self._refused.noted(gathered.checkpoint) if self._refused else gathered.checkpoint,
                 self.lease,
                 records=gathered.sources,
                 gone=list(gathered.gone),
@@ -167,6 +178,9 @@ class StreamRun(msgspec.Struct, kw_only=True):
         )
         emit(Reached(station="after write"))
         done = gathered.account(written)
+        if self._refused is not None and written.rejected:
+            again = len(written.rejected) - len(self._refused.sift(written.rejected))
+            done.rejected, done.unchanged = done.rejected - again, done.unchanged + again
         self.report.account = self.report.account + done
         self.report.pages += gathered.pages
         running = gathered.checkpoint.running
@@ -183,7 +197,9 @@ class StreamRun(msgspec.Struct, kw_only=True):
         )
 
     async def _finish(self, page: Page, *, complete: bool) -> None:
-        if self.report.account.rejected:
+        if self._refused is not None:
+            page.checkpoint = self._refused.noted(page.checkpoint, complete=True)
+        if self.report.account.rejected or (self._refused is not None and self._refused.again):
             page.checkpoint = without_validators(page.checkpoint)  # what was refused is to be met again
         emit(Reached(station="before finish"))
         finished = await self._undisturbed(self.writer.finish(page.checkpoint, self.lease, complete=complete))

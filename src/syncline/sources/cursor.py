@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -178,13 +178,8 @@ class CursorTracker:
         return fresh
 
     def _prune(self) -> None:
-        edge = self._edge(self.running)
-        if edge is not None:
-            kept = {d: v for d, v in self._seen.items() if v is not None and cursor_key(v) >= edge}
-            self._seen = dict(list(kept.items())[-MAX_SEEN:])
-
-    def _edge(self, raw: Any) -> Key | None:
-        return None if raw is None else cursor_key(earlier(raw, self.incremental))
+        if self.running is not None:
+            self._seen = {digest: self._seen[digest] for digest in boundary(self._seen, self.running, self.incremental)}
 
     def final(self) -> Any:
         """The raw cursor to commit once every page is written; it never goes back."""
@@ -205,6 +200,14 @@ class CursorTracker:
             return tuple(self._before | self._seen.keys())
         self._prune()
         return tuple(self._seen) or tuple(self._before)
+
+
+def boundary(seen: Mapping[str, Any], cursor: Any, incremental: Incremental) -> tuple[str, ...]:
+    """Of digests, each with its record's cursor, those whose records a pass that begins at this cursor meets again."""
+    if cursor is None:
+        return tuple(seen)
+    edge = cursor_key(earlier(cursor, incremental))
+    return tuple(digest for digest, at in seen.items() if at is not None and cursor_key(at) >= edge)[-MAX_SEEN:]
 
 
 def record_digest(record: Any) -> str:
