@@ -125,12 +125,11 @@ async def test_r24_appending_does_not_write_the_boundary_twice(tmp_path: Path) -
 
 async def test_r24_appending_does_not_write_what_an_interrupted_pass_had_delivered_twice(tmp_path: Path) -> None:
     shelf = Shelf(books=10, page=3)
-    shelf.fault = lambda request: web.Response(status=500) if request.query.get("cursor") == "6" else None
+    shelf.strike(ServerError(at=3))
     by_time = {"cursor": "updated_at", "param": "since", "lookback": "1h"}
     async with serving(shelf) as url:
         file = integration(url, tmp_path, books(incremental=by_time, into={"write": "append"}))
         assert (await arun(file)).status == "failed"
-        shelf.fault = None
         assert (await arun(file)).streams[0].resumed
         assert account(await arun(file)) == (10, 0, 10, 0, 0)
         assert rows(tmp_path, "SELECT count(*), count(DISTINCT id) FROM books") == [(10, 10)]
@@ -145,14 +144,12 @@ async def test_r22_a_page_that_comes_twice_is_appended_once_and_counted(
     shelf = Shelf(books=10)
     paged = shelf._paged
 
-    def again(records: list[dict[str, Any]], request: web.Request) -> web.Response:
-        answer = paged(records, request)
-        if request.query.get("cursor") == "3" and len(shelf.requests) == 2:
-            first = json.dumps({"data": records[:3], "meta": {"next": "3 "}})
-            return web.Response(text=first, content_type="application/json")
-        return answer
+    def again(records: list[dict[str, Any]], call: Call) -> Answer:
+        if call.params.get("cursor") == "3" and len(shelf.requests) == 2:
+            return answered({"data": records[:3], "meta": {"next": "3 "}})
+        return paged(records, call)
 
-    shelf._paged = again
+    shelf._paged = again  # type: ignore[method-assign]
     async with serving(shelf) as url:
         file = integration(url, tmp_path, books(mapping=mapping, incremental=None, into={"write": "append"}))
         assert account(await arun(file)) == (13, 10, 3, 0, 0)
