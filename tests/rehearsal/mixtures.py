@@ -1,4 +1,4 @@
-"""What a seed draws: a shape, faults, and for every fourth a kill; and what comes of it."""
+"""What a seed draws: a shape, faults, and for every eighth a kill; and what comes of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from syncline.rehearsal.acting import Act, play
 from syncline.rehearsal.evidence import ActReport
 from syncline.rehearsal.killing import Kill
 from syncline.rehearsal.plan import concerned, mixture
-from syncline.rehearsal.simulator.faults import Changed, Deleted, DestinationAway, Inserted
+from syncline.rehearsal.simulator.faults import Changed, Deleted, DestinationAway, Inserted, Overlap, SamePage
 from syncline.rehearsal.simulator.spoilt import Spoilt
 from syncline.rehearsal.simulator.values import mixed
 from syncline.rehearsal.staging import staged
@@ -27,10 +27,12 @@ PARENTS, RECORDS = 5, 24
 """Records of a stream that others are read below, and of any other, at most."""
 BATCHES = (None, 7, 20)
 """Rows that are written at once at most."""
-KILLED, AWAY = 4, 5
+KILLED, AWAY = 8, 5
 """One seed in so many is killed; in one of so many the database is held for a moment, which takes real time."""
 MOVING = (Inserted, Changed, Deleted, Spoilt)
 """Faults that change what the API has: who is killed begins with it anew."""
+REPEATING = (SamePage, Overlap)
+"""Faults by which a page comes twice: what was read before a kill is not known by its content, and appended again."""
 Way = list[tuple[str, str]]
 """The stations of a run in their order, each with its stream."""
 
@@ -69,7 +71,10 @@ def act_of(integration: Integration, seed: int) -> Act:
     """The act that this seed draws for its shape: few records, several batches."""
     act = mixture(integration, seed)
     parents = {parent.stream for stream in integration.streams for parent in stream.parents}
-    faults = [fault for fault in act.faults if seed % KILLED or not isinstance(fault, MOVING)]
+    faults = [*act.faults]
+    if seed % KILLED == 0:
+        appends = any(stream.into.write == "append" for stream in integration.streams)
+        faults = [fault for fault in faults if not isinstance(fault, (*MOVING, *REPEATING) if appends else MOVING)]
     if DestinationAway.concerns(integration) and mixed(seed * 5) % AWAY == 0:
         faults.append(DestinationAway(at=1 + mixed(seed * 7) % 4))
     return msgspec.structs.replace(

@@ -22,7 +22,7 @@ from syncline.rehearsal.victims import warmed_up
 from tests.rehearsal.coverage import Coverage
 from tests.rehearsal.mixtures import Played, played
 
-TOGETHER = 50
+TOGETHER = 100
 """Seeds that one process plays one after the other."""
 SAID = 500
 PLAYER = "syncline.rehearsal.acting"

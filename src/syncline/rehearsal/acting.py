@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -178,13 +179,14 @@ class _Playing:
         settle(self.simulator.struck, self._oracles, holdings, len(self.report.passes))
         began = self.world.began + round(this.began * 1000)
         streams = {stream["name"]: stream for stream in (this.report or {}).get("streams", ())}
-        for oracle in self._oracles:
-            stream = oracle.stream
-            told = streams.get(stream.name, {})
-            complete = bool(told) and _read_all(told) and not told["resumed"]
-            moment = Moment(began=began, complete=complete, often=self._count(stream, told))
-            this.verdicts[stream.name] = oracle.judge(holdings, moment)
-            this.complete = this.complete and complete
+        with closing(holdings):
+            for oracle in self._oracles:
+                stream = oracle.stream
+                told = streams.get(stream.name, {})
+                complete = bool(told) and _read_all(told) and not told["resumed"]
+                moment = Moment(began=began, complete=complete, often=self._count(stream, told))
+                this.verdicts[stream.name] = oracle.judge(holdings, moment)
+                this.complete = this.complete and complete
 
     def _count(self, stream: Stream, told: dict[str, Any]) -> int:
         """How often one version of a record may be there by now: once, or where rows are appended once a pass."""

@@ -43,12 +43,17 @@ class Holdings(Protocol):
 
     def letters(self, key: str) -> list[Letter]: ...
 
+    def close(self) -> None: ...
+
 
 class Tables:
     """A database: a stream's table, and those of the lists within its rows, which are put back where they were."""
 
     def table(self, name: str) -> Iterator[Row]:
         raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing is looked at any more."""
 
     def rows(self, stream: Stream) -> Iterator[Row]:
         target, key = stream.into, key_columns(stream)
@@ -97,6 +102,12 @@ class DuckdbHoldings(Tables):
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._database: Any = None
+        """One connection for all: to open a file takes much longer than to read a few rows of it."""
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
 
     def table(self, name: str) -> Iterator[Row]:
         return self._read(f"SELECT * FROM {_quoted(name)}")  # noqa: S608 – quoted
@@ -109,15 +120,16 @@ class DuckdbHoldings(Tables):
 
         if not self._path.exists():
             return
-        with duckdb.connect(str(self._path), read_only=True) as database:
-            try:
-                found = database.execute(query, values)
-            except duckdb.CatalogException:  # no such table yet
-                return
-            columns = [column for column, *_ in found.description or ()]
-            while some := found.fetchmany(1_000):
-                for row in some:
-                    yield dict(zip(columns, row, strict=True))
+        if self._database is None:
+            self._database = duckdb.connect(str(self._path), read_only=True)
+        try:
+            found = self._database.cursor().execute(query, values)
+        except duckdb.CatalogException:  # no such table yet
+            return
+        columns = [column for column, *_ in found.description or ()]
+        while some := found.fetchmany(1_000):
+            for row in some:
+                yield dict(zip(columns, row, strict=True))
 
 
 class FileHoldings:
@@ -135,6 +147,9 @@ class FileHoldings:
     def letters(self, key: str) -> list[Letter]:
         return self._letters.letters(key)
 
+    def close(self) -> None:
+        """Every file is closed once it is read."""
+
 
 class ApiHoldings:
     """What another API was told, as it remembers it."""
@@ -147,6 +162,9 @@ class ApiHoldings:
 
     def letters(self, key: str) -> list[Letter]:
         return self._letters.letters(key)
+
+    def close(self) -> None:
+        """Every file is closed once it is read."""
 
 
 def letter(record: str, path: str, reason: str) -> Letter:
