@@ -116,7 +116,8 @@ def _rejects(one: Served, last: Report | None) -> Iterator[Trouble]:
 
 def _volume(before: Sequence[Report], last: Report) -> Iterator[Trouble]:
     """Nothing where there was always something; far more or far less than ever. Runs of the same mode are compared."""
-    counts = [report.account.read for report in before if _modes(report) == _modes(last)]
+    modes = _modes(last)
+    counts = [sum(stream.account.read for stream in report.streams) for report in before if _modes(report) == modes]
     if len(counts) < HISTORY:
         return
     read, usual = last.account.read, median(counts)

@@ -126,8 +126,8 @@ def _finder(looks: Sequence[Look], wanted: Wanted) -> Html:
 
 def _tiles(looks: Sequence[Look]) -> Html:
     days = [look.of_last_day() for look in looks]
+    written, rejected = sum(day[0] for day in days), sum(day[1] for day in days)
     troubled = sum(look.needs_attention for look in looks)
-    written, rejected = sum(day.written for day in days), sum(day.rejected for day in days)
     running = sum(look.one.running is not None for look in looks)
     tiles = (
         (str(len(looks)), "integrations" if len(looks) != 1 else "integration", ""),

@@ -33,11 +33,11 @@ def runs_strip(bars: Sequence[Bar], tones: Sequence[str], *, width: int = 190, h
     room, step = height - 8, 6
     paths: dict[str, list[str]] = {}
     for place, (bar, tone) in enumerate(zip(bars, tones, strict=True)):
-        x, y = width - step * (len(bars) - place) + step // 2, float(room)
+        x, y = width - step * (len(bars) - place) + step // 2, room
         for amount, colour in bar.parts:
             if amount > 0:
-                tall = max(amount / most * room, 1.6)
-                paths.setdefault(colour, []).append(f"M{x} {_n(y)}v-{_n(max(tall - 0.8, 1.2))}")
+                tall = max(round(amount / most * room), 2)  # what is there at all can be seen
+                paths.setdefault(colour, []).append(f"M{x} {y}v-{tall}")
                 y -= tall
         paths.setdefault(tone, []).append(f"M{x} {height - 1}v-3")
     drawn = [tag("path", d="".join(strokes), class_=colour) for colour, strokes in paths.items()]

@@ -69,14 +69,13 @@ class Look(msgspec.Struct, frozen=True):
         fresh_at = self.one.fresh_at
         return None if fresh_at is None else (self.now - fresh_at).total_seconds()
 
-    def of_last_day(self) -> Account:
-        """What the runs of the last 24 hours did."""
-        total, since = Account(), self.now - DAY
-        for report in self.one.past:
-            if report.started_at >= since:
-                for stream in report.streams:
-                    total = total + stream.account
-        return total
+    def of_last_day(self) -> tuple[int, int]:
+        """How many records the runs of the last 24 hours have written, and rejected."""
+        since = self.now - DAY
+        accounts = [
+            stream.account for report in self.one.past if report.started_at >= since for stream in report.streams
+        ]
+        return sum(one.written for one in accounts), sum(one.rejected for one in accounts)
 
 
 def heading(look: Look, link: Link | None) -> Html:

@@ -89,14 +89,14 @@ def _button(acts: Acts, act: str, label: str, **fields: object) -> Html:
 
 
 def _tiles(look: Look) -> Html:
-    day = look.of_last_day()
+    written, rejected = look.of_last_day()
     ended = [report for report in look.one.past if report.status != "held"]
     good = sum(report.status == "done" for report in ended)
     share = f"{good / len(ended):.0%}" if ended else "–"
     usual = sorted(report.seconds for report in ended)
     tiles: tuple[tuple[Any, str, str], ...] = (
-        (count(day.written), "written in 24 h", ""),
-        (count(day.rejected), "rejected in 24 h", "bad" if day.rejected else ""),
+        (count(written), "written in 24 h", ""),
+        (count(rejected), "rejected in 24 h", "bad" if rejected else ""),
         (share, f"of the last {len(ended)} runs done", "warn" if ended and good < len(ended) * 0.9 else ""),
         (span(usual[len(usual) // 2]) if usual else "–", "usual duration", ""),
     )
