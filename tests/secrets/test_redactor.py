@@ -13,6 +13,7 @@ from hypothesis import given, strategies as st
 from syncline.errors import Mistake, SpecError, SynclineError
 from syncline.model import Secret
 from syncline.secrets import Redactor
+from syncline.secrets.redactor import FEW
 
 CANARY = 'cAnArY/7+"é\\&= x'
 
@@ -99,11 +100,18 @@ def test_a_value_that_passes_and_lasts_is_known_for_good() -> None:
     assert redactor.text("both-of-them") == "***"
 
 
+OTHERS = [f"{number:04}-other" for number in range(2 * FEW)]
+"""With these, values are looked for as they are where there are many."""
+
+
+@pytest.mark.parametrize("others", [[], OTHERS], ids=["few", "many"])
 @given(st.lists(st.text("ab", min_size=4, max_size=7), max_size=8), st.text("abc", max_size=60))
-def test_what_is_known_is_taken_out_from_left_to_right_the_longest_first(values: list[str], text: str) -> None:
+def test_what_is_known_is_taken_out_from_left_to_right_the_longest_first(
+    others: list[str], values: list[str], text: str
+) -> None:
     expected, place = "", 0
     while place < len(text):
         here = max((value for value in values if text.startswith(value, place)), key=len, default="")
         expected += "***" if here else text[place]
         place += len(here) or 1
-    assert knowing(*values).text(text) == expected
+    assert knowing(*others, *values).text(text) == expected
