@@ -183,12 +183,10 @@ class Recipient:
     def _look(self, stream: Stream, named: dict[str, str], call: Call) -> Answer:
         """Records that have every value that the lookup names."""
         into = stream.into
-        wanted = self._wanted(stream, named, call)
-        found = [
-            record
-            for record in self.records[stream.name].values()
-            if all(str(compile_path(field)(record)) == value for field, value in wanted.items())
-        ]
+        found = list(self.records[stream.name].values())
+        for field, value in self._wanted(stream, named, call).items():
+            read = compile_path(field)
+            found = [record for record in found if str(read(record)) == value]
         return answered(found if into.found in (None, ".") else put_path({}, into.found, found))
 
     def _wanted(self, stream: Stream, named: dict[str, str], call: Call) -> dict[str, str]:
