@@ -29,10 +29,12 @@ NOT_FOR_A_SMALL_RUN = (
     "fsspec",
     "keyring",
     "aiohttp.web",
+    "html",
     "syncline.auth.hmac",
     "syncline.auth.session",
     "syncline.pagination.offset",
     "syncline.rehearsal",
+    "syncline.sources.graphql",
 )
 
 
@@ -99,6 +101,20 @@ def test_u3_a_small_run_imports_what_it_needs_and_no_more(folder: Path) -> None:
     assert len(imported - ours - libraries) <= 40
 
 
+def test_u3_a_small_run_compiles_few_patterns(folder: Path) -> None:
+    """Of PyYAML's patterns it needs none, and of ours those alone that it looks with."""
+    patterns = _printed(
+        "import re._compiler as sre, sys; compiled, compile = [], sre.compile\n"
+        "sre.compile = lambda pattern, flags=0: compiled.append(sys._getframe(3)) or compile(pattern, flags)\n"
+        "from syncline.cli import main; main(['run', 'shop.yaml', '--no-progress'])\n"
+        "print('patterns', *(frame.f_globals['__name__'] for frame in compiled))",
+        folder,
+    )
+    assert "syncline.http.origins" in patterns
+    assert not [module for module in patterns if module.startswith("yaml")]
+    assert len([module for module in patterns if module.startswith("syncline")]) <= 45
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [["--help"], ["--version"]])
 def test_u3_help_takes_at_most_three_times_bare_python(words: list[str], folder: Path) -> None:
@@ -113,9 +129,13 @@ def test_u3_a_small_run_starts_within_half_a_second(folder: Path) -> None:
 
 
 def _modules(program: str, cwd: Path | None = None) -> set[str]:
-    told = f"{program}\nimport sys; print('modules', *sys.modules)"
-    done = subprocess.run([sys.executable, "-c", told], cwd=cwd, capture_output=True, text=True, check=True)
-    return set(done.stdout.splitlines()[-1].split()[1:])
+    return set(_printed(f"{program}\nimport sys; print('modules', *sys.modules)", cwd))
+
+
+def _printed(program: str, cwd: Path | None = None) -> list[str]:
+    """The words after the first in the last line that a program prints."""
+    done = subprocess.run([sys.executable, "-c", program], cwd=cwd, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1].split()[1:]
 
 
 def _holds_once(words: list[str], times: int, cwd: Path) -> None:

@@ -37,6 +37,7 @@ def _run(words: list[str]) -> int:
     if words[0] in ("-V", "--version"):
         print(f"syncline {__version__}")
         return 0
+    import atexit
     import gc
     import os
     from importlib import import_module
@@ -47,5 +48,6 @@ def _run(words: list[str]) -> int:
     # the process is this verb's own: what is imported and read are trees, in which looking for rings finds nothing, and plugins
     # of pydantic that other packages brought, for which all that is installed is read, have nothing to do with our models
     gc.set_threshold(100_000, 50, 100)
+    atexit.register(gc.freeze)  # nor in what the process leaves behind, which is freed as it is
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     return int(import_module(f"syncline.cli.verbs.{verb.name}").main(arguments))

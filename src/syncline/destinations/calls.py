@@ -4,47 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator
+from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from syncline.mapping.template import parse_template
-from syncline.model import Duration, Part, PathError, parse_path
+from syncline.model import Duration, Part, PathError, RecordPath, Several
 
 Operation = Literal["create", "update", "delete"]
 ItsAnswer = Literal["reject", "ignore", "retry", "fail"]
 
 
-def _checked_path(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            parse_path(value)
-        except PathError as error:
-            raise PydanticCustomError("path", "{what}", {"what": str(error)}) from None
-    return value
-
-
-def _several(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-
-
-def _short(names: tuple[str, ...]) -> Any:
-    return names[0] if len(names) == 1 else list(names)
-
-
-def _names_schema(item: dict[str, Any]) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [item, {"type": "array", "items": item}]})
-
-
-AnswerPath = Annotated[str, BeforeValidator(_checked_path)]
-Names = Annotated[
-    tuple[str, ...], BeforeValidator(_several), PlainSerializer(_short), _names_schema({"type": "string"})
-]
-Operations = Annotated[
-    tuple[Operation, ...],
-    BeforeValidator(_several),
-    PlainSerializer(_short),
-    _names_schema({"enum": ["create", "update", "delete"]}),
-]
+Names = Annotated[tuple[str, ...], Several({"type": "string"})]
+Operations = Annotated[tuple[Operation, ...], Several({"enum": ["create", "update", "delete"]})]
 
 
 class Calls(Part):
@@ -70,19 +41,19 @@ class Calls(Part):
         default=None,
         description="JSON body of a lookup that is posted, with {fields} of the row; such a lookup only reads",
     )
-    found: AnswerPath | None = Field(
+    found: RecordPath | None = Field(
         default=None,
         description="Path to the records in the lookup's answer; omitted: the answer is the record, or a list",
     )
-    id: AnswerPath = Field(default="id", description="Path to a record's id at the destination, within the record")
-    answer: AnswerPath | None = Field(
+    id: RecordPath = Field(default="id", description="Path to a record's id at the destination, within the record")
+    answer: RecordPath | None = Field(
         default=None, description="Path to the record in the answer to create; omitted: the answer is the record"
     )
-    id_as: AnswerPath | None = Field(
+    id_as: RecordPath | None = Field(
         default=None,
         description="Path in the body that carries the id in updates and deletes, besides or instead of {id}",
     )
-    wrap: AnswerPath | None = Field(
+    wrap: RecordPath | None = Field(
         default=None,
         description="Path in the body under which the record stands: contact. For GraphQL the variable: input",
     )
@@ -111,19 +82,19 @@ class Calls(Part):
     batch_create: str | None = Field(default=None, description="The same for many records: POST /contacts/batch")
     batch_update: str | None = Field(default=None, description="The same for many records: PATCH /contacts/batch")
     batch_delete: str | None = Field(default=None, description="The same for many records: POST /contacts/batch/delete")
-    batch_records: AnswerPath | None = Field(
+    batch_records: RecordPath | None = Field(
         default=None, description="Path to the list of records in the request of a batch; omitted: the body is the list"
     )
-    results: AnswerPath | None = Field(
+    results: RecordPath | None = Field(
         default=None,
         description="Path to the list of results in the answer to a batch; omitted: the answer is the list",
     )
-    reference: AnswerPath | None = Field(
+    reference: RecordPath | None = Field(
         default=None,
         description="Path, in the records sent and in the results, of what names a record; omitted: results come in order",
     )
-    result_status: AnswerPath | None = Field(default=None, description="Path to a status within a result")
-    result_error: AnswerPath | None = Field(
+    result_status: RecordPath | None = Field(default=None, description="Path to a status within a result")
+    result_error: RecordPath | None = Field(
         default=None,
         description="Path within a result (or an answer) at which something stands where the record was refused",
     )

@@ -9,7 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from syncline.destinations.calls import Calls
 from syncline.mapping import Where
-from syncline.model import Part, PathError, Ratio, parse_path
+from syncline.model import Part, Ratio
+from syncline.model.fields import checked_path
 
 WriteMode = Literal["append", "upsert", "replace"]
 SchemaPolicy = Literal["evolve", "freeze", "discard"]
@@ -58,20 +59,10 @@ class Target(Calls):
         return self.children[column].table or f"{table}_{column}"
 
 
-def _when(value: Any) -> Any:
-    """A path alone means: something stands there."""
-    if isinstance(value, str):
-        try:
-            parse_path(value)
-        except PathError as error:
-            raise PydanticCustomError("path", "{why}", {"why": str(error)}) from None
-    return value
-
-
 class Deletes(Part):
     """How records that are gone at the source are noticed, and what becomes of their rows."""
 
-    when: Annotated[str | Where, BeforeValidator(_when)] | None = Field(
+    when: Annotated[str | Where, BeforeValidator(checked_path)] | None = Field(
         default=None,
         description="What marks a record as deleted: a path at which something stands (deleted_at), or the value at a path "
         "({status: [deleted, archived]}).",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +12,7 @@ LONGEST = 300
 LOOKED_AT = 65_536
 SHORTEST_SECRET = 6
 _MESSAGE_KEYS = ("message", "error_description", "detail", "error", "errors", "title", "reason", "description", "msg")
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_TITLE = r"(?is)<title[^>]*>(.*?)</title>"
 
 
 def printable(text: str, longest: int = LONGEST) -> str:
@@ -32,8 +31,10 @@ def is_markup(response: Response) -> bool:
 
 def page_title(response: Response) -> str | None:
     """The title of an HTML page."""
-    found = _TITLE.search(response.body[:LOOKED_AT].decode("utf-8", "replace"))
-    return printable(html.unescape(found[1]), 120) or None if found else None
+    from html import unescape  # late: all the entities of HTML, which no API speaks that is well
+
+    found = re.search(_TITLE, response.body[:LOOKED_AT].decode("utf-8", "replace"))
+    return printable(unescape(found[1]), 120) or None if found else None
 
 
 def api_message(response: Response) -> str | None:

@@ -3,6 +3,7 @@
 from syncline.model.clock import Clock, SystemClock
 from syncline.model.exact_json import BodyTooDeep, MalformedBody, decode_json, encode_json, encode_json_lines
 from syncline.model.exchange import Headers, Request, Response, origin_of
+from syncline.model.fields import RecordPath, Several
 from syncline.model.late import late_names
 from syncline.model.part import Part, announce, kind_of, kinds, part_field, register
 from syncline.model.paths import MISSING, PathError, compile_path, parse_path, put_path, read_path
@@ -29,6 +30,7 @@ __all__ = [
     "Rate",
     "Ratio",
     "Record",
+    "RecordPath",
     "Reference",
     "Rejected",
     "Request",
@@ -36,6 +38,7 @@ __all__ = [
     "Row",
     "Secret",
     "SecretText",
+    "Several",
     "Shape",
     "Size",
     "SystemClock",

@@ -16,13 +16,14 @@ LONGEST = 10 * 365 * 86_400.0
 EPOCH_SECONDS = 100_000_000
 EPOCH_MILLISECONDS = 100_000_000_000
 _NUMBER = re.compile(r"\s*(\d{1,18}(?:\.\d{1,9})?)")
-_ITEM = re.compile(r'\s*(?:"([^"]*)"|([^;,\s"]+))\s*((?:;[^,]*)?)(?:,|$)')
-_PARAMETER = re.compile(r';\s*([a-z*][a-z0-9_.*-]*)\s*=\s*(?:"([^";,]*)"|:([A-Za-z0-9+/=]*):|([^";,:\s]+))')
-_SPAN = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
-_SPAN_PIECE = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
+# compiled when an API first says so much: most answers say nothing
+_ITEM = r'\s*(?:"([^"]*)"|([^;,\s"]+))\s*((?:;[^,]*)?)(?:,|$)'
+_PARAMETER = r';\s*([a-z*][a-z0-9_.*-]*)\s*=\s*(?:"([^";,]*)"|:([A-Za-z0-9+/=]*):|([^";,:\s]+))'
+_SPAN = r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+"
+_SPAN_PIECE = r"(\d+(?:\.\d+)?)(ms|[dhms])"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_LIMITED_BODY = re.compile(
-    rb"rate.?limit.{0,20}exceeded|exceeded.{0,60}(rate limit|quota)|too many requests|request_limit_exceeded", re.I
+_LIMITED_BODY = (
+    rb"(?i)rate.?limit.{0,20}exceeded|exceeded.{0,60}(rate limit|quota)|too many requests|request_limit_exceeded"
 )
 
 QUOTA = 600.0
@@ -94,7 +95,7 @@ def rate_limited(response: Response) -> bool:
         return False
     if "Retry-After" in headers or headers.get("X-RateLimit-Remaining", "").strip() == "0":
         return True
-    return _LIMITED_BODY.search(response.body[:2000]) is not None
+    return re.search(_LIMITED_BODY, response.body[:2000]) is not None
 
 
 def seconds_until(text: str | None, now: float, window: float | None = None) -> float | None:
@@ -104,8 +105,8 @@ def seconds_until(text: str | None, now: float, window: float | None = None) -> 
     HTTP or ISO date; a span such as `6m0s`. `now` is the server's clock as an epoch.
     """
     text = (text or "").strip()
-    if _SPAN.fullmatch(text):
-        return min(sum(float(size) * _SECONDS[unit] for size, unit in _SPAN_PIECE.findall(text)), LONGEST)
+    if re.fullmatch(_SPAN, text):
+        return min(sum(float(size) * _SECONDS[unit] for size, unit in re.findall(_SPAN_PIECE, text)), LONGEST)
     if re.fullmatch(r"\d{1,18}(\.\d{1,9})?(\s*[;,].*)?", text):
         value = number(text) or 0.0
         if value >= EPOCH_MILLISECONDS:
@@ -161,8 +162,8 @@ def _told(name: str, state: dict[str, str], policy: dict[str, str]) -> Told:
 def _items(text: str) -> list[tuple[str, dict[str, str]]]:
     """The items of a structured list (RFC 9651, 3.1) with their parameters."""
     return [
-        (quoted or bare, {name: text or binary or token for name, text, binary, token in _PARAMETER.findall(rest)})
-        for quoted, bare, rest in _ITEM.findall(text[:2000])
+        (quoted or bare, {name: text or binary or token for name, text, binary, token in re.findall(_PARAMETER, rest)})
+        for quoted, bare, rest in re.findall(_ITEM, text[:2000])
     ]
 
 

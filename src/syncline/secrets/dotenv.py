@@ -13,26 +13,25 @@ from syncline.errors import Mistake, SpecError
 
 MAX_BYTES = 1_000_000
 
-_LINE = re.compile(
-    r"""[ \t]*(?:
+# compiled when there is a file: most runs have their secrets from the environment
+_LINE = r"""(?xs)[ \t]*(?:
         (?P<blank>(?:\#[^\n]*)?)
       | (?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*
         (?: '(?P<single>[^']*)' (?:[ \t]+\#[^\n]*|[ \t]*)
           | "(?P<double>(?:[^"\\]|\\.)*)" (?:[ \t]+\#[^\n]*|[ \t]*)
           | (?P<bare>(?!['"])(?:(?![ \t]\#)[^\n])*) (?:[ \t]\#[^\n]*)? )
-    )\r?(?:\n|\Z)""",
-    re.VERBOSE | re.DOTALL,
-)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+    )\r?(?:\n|\Z)"""
+_ESCAPE = r"(?s)\\(.)"
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def parse_dotenv(text: str, name: str = ".env") -> dict[str, str]:
     """The names and values; a later line wins. Raises SpecError with the line of what is not understood, never its text."""
     values: dict[str, str] = {}
+    line_at = re.compile(_LINE).match
     at = 0
     while at < len(text):
-        match = _LINE.match(text, at)
+        match = line_at(text, at)
         if match is None:
             line = text.count("\n", 0, at) + 1
             what = "this is not NAME=value (a quote may be open, or text follows the closing one)"
@@ -51,7 +50,7 @@ def _value(match: re.Match[str]) -> str:
     if match["single"] is not None:
         return match["single"]
     if match["double"] is not None:
-        return _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), match["double"])
+        return re.sub(_ESCAPE, lambda found: _ESCAPED.get(found[1], found[1]), match["double"])
     return str(match["bare"]).strip()
 
 

@@ -6,43 +6,14 @@ import re
 import string
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from syncline.model import Duration, Part, PathError, Text, parse_path
+from syncline.model import Duration, Part, RecordPath, Several, Text
 from syncline.pagination import PaginationField, Unpaged
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-def _checked_path(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            parse_path(value)
-        except PathError as error:
-            raise PydanticCustomError("path", "{what}", {"what": str(error)}) from None
-    return value
-
-
-def _key_fields(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-
-
-RecordPath = Annotated[str, BeforeValidator(_checked_path)]
-KeyFields = Annotated[
-    tuple[RecordPath, ...],
-    BeforeValidator(_key_fields),
-    PlainSerializer(lambda key: key[0] if len(key) == 1 else list(key)),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
+KeyFields = Annotated[tuple[RecordPath, ...], Several({"type": "string"})]
 OnStatus = Literal["ignore", "fail", "retry"]
 
 

@@ -1,4 +1,4 @@
-"""REST and GraphQL: sources that are asked page by page over HTTP."""
+"""Sources that are asked page by page over HTTP, and the first of them: REST."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from syncline.errors import BodyError
 from syncline.http import Client, Connection, Send, decode_json_body, decode_ndjson_body
-from syncline.http.graphql import complaint_of, decode_graphql_body
-from syncline.model import Clock, Request, Response, SystemClock, put_path, register
+from syncline.model import Clock, Request, SystemClock, put_path, register
 from syncline.sources.endpoint import Endpoint
 from syncline.sources.page_maker import Context
 from syncline.sources.reader import Reader, fill
@@ -82,8 +80,8 @@ class Rest(HttpSource):
             headers=endpoint.headers,
             json=body if body is not None or endpoint.method == "GET" else {},
             repeatable=endpoint.repeatable,
-            retry_on=_with(endpoint, "retry"),
-            final_on=_with(endpoint, "ignore", "fail"),
+            retry_on=statuses(endpoint, "retry"),
+            final_on=statuses(endpoint, "ignore", "fail"),
             cost=endpoint.cost,
             decode=decode_ndjson_body if endpoint.format == "ndjson" else decode_json_body,
         )
@@ -96,38 +94,8 @@ class Rest(HttpSource):
         return None
 
 
-@register("source")
-class GraphQL(HttpSource):
-    """A GraphQL API: one address, a query per stream."""
-
-    kind: Literal["graphql"] = Field(default="graphql", description="A GraphQL API")
-
-    def first_request(self, client: Client, endpoint: Endpoint, context: Context, since: Any) -> Request:
-        variables = {**endpoint.variables, **context}
-        if endpoint.incremental and endpoint.incremental.variable and since is not None:
-            variables[endpoint.incremental.variable] = endpoint.incremental.template.format(cursor=since)
-        return client.request(
-            "POST",
-            endpoint.path,
-            params={},
-            headers=endpoint.headers,
-            json={"query": endpoint.query, "variables": variables},
-            repeatable=True,
-            retry_on=_with(endpoint, "retry"),
-            final_on=_with(endpoint, "ignore", "fail"),
-            cost=endpoint.cost,
-            decode=_decode_graphql,
-        )
-
-    def misfit(self, endpoint: Endpoint) -> str | None:
-        if not endpoint.query:
-            return "query is missing: a GraphQL stream is read by its query text"
-        if endpoint.query.lstrip().startswith(("mutation", "subscription")):
-            return "query must be a query: mutations change the source, and subscriptions never end"
-        return None
-
-
-def _with(endpoint: Endpoint, *policies: str) -> frozenset[int]:
+def statuses(endpoint: Endpoint, *policies: str) -> frozenset[int]:
+    """Those for which the stream's `on_status` says one of these."""
     return frozenset(status for status, policy in endpoint.on_status.items() if policy in policies)
 
 
@@ -135,17 +103,3 @@ def _query_value(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else value
-
-
-def _decode_graphql(response: Response) -> Any:
-    """The document of an answer without errors."""
-    document = decode_graphql_body(response)
-    complaint = complaint_of(document)
-    if complaint is None:
-        return document
-    raise BodyError(
-        f"the GraphQL API answered with {complaint.count} errors",
-        status=response.status,
-        evidence=str(complaint),
-        hint="correct the stream's query or variables",
-    )

@@ -26,7 +26,7 @@ Told = Literal[
     "circuit",
 ]
 
-_QUIET = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)(?: (\S+))?")
+_QUIET = r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d)(?: (\S+))?"
 
 
 class Alert(Part):
@@ -49,7 +49,7 @@ class Alert(Part):
     @field_validator("quiet")
     @classmethod
     def _hours(cls, value: str | None) -> str | None:
-        match = _QUIET.fullmatch(value) if value is not None else None
+        match = re.fullmatch(_QUIET, value) if value is not None else None
         if value is not None and (match is None or match[1] == match[2]):
             raise PydanticCustomError(
                 "quiet", "not quiet hours: {value}; write 22:00-07:00 Europe/Paris", {"value": repr(value)}
@@ -60,7 +60,7 @@ class Alert(Part):
 
     def is_quiet(self, now: datetime) -> bool:
         """Whether nothing may be sent now (aware)."""
-        match = _QUIET.fullmatch(self.quiet or "")
+        match = re.fullmatch(_QUIET, self.quiet or "")
         if match is None:
             return False
         here = now.astimezone(ZoneInfo(match[3] or "UTC")).time()

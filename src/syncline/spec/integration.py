@@ -22,11 +22,11 @@ LATE = 2.5
 SOON = 300.0
 """Seconds below which nothing is stale by default: a single slow run is no news."""
 
-_VOLUME = re.compile(r"[1-9][\d_]* records/(hour|day|week|month)")
+_VOLUME = r"[1-9][\d_]* records/(hour|day|week|month)"
 
 
 def _volume(value: Any) -> Any:
-    if not isinstance(value, str) or not _VOLUME.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_VOLUME, value):
         raise PydanticCustomError("volume", "not a volume: {value}; write 50000 records/day", {"value": repr(value)})
     return value
 

@@ -22,10 +22,10 @@ SHORTEST = 1.0
 REALTIME = 5.0
 """Seconds from the end of a realtime run to the next one."""
 
-_EVERY = re.compile(r"every ([1-9]\d{0,4}) (second|minute|hour|day)s?")
-_DAILY = re.compile(r"daily at (\d\d:\d\d)(?: (\S+))?")
-_CRON = re.compile(r"cron: ?(\S+(?: \S+){4})(?: ([A-Za-z]\S*))?")
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_EVERY = r"every ([1-9]\d{0,4}) (second|minute|hour|day)s?"
+_DAILY = r"daily at (\d\d:\d\d)(?: (\S+))?"
+_CRON = r"cron: ?(\S+(?: \S+){4})(?: ([A-Za-z]\S*))?"
+_CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 _UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0}
 
 
@@ -54,7 +54,7 @@ class Schedule(Part):
             raise PydanticCustomError("schedule", "say one of every, daily, cron and realtime", {})
         if self.every is not None and self.every < SHORTEST:
             raise PydanticCustomError("schedule", "every has to be 1s at least", {})
-        if self.daily is not None and not _CLOCK.fullmatch(self.daily):
+        if self.daily is not None and not re.fullmatch(_CLOCK, self.daily):
             raise PydanticCustomError(
                 "schedule", "not a time of day: {value}; write 02:00", {"value": repr(self.daily)}
             )
@@ -137,12 +137,12 @@ def read_schedule(value: Any) -> Any:
     """A schedule's block from its short spelling; anything else as it is."""
     if not isinstance(value, str):
         return value
-    if match := _EVERY.fullmatch(value):
+    if match := re.fullmatch(_EVERY, value):
         return {"every": float(match[1]) * _UNITS[match[2]]}
     if value == "realtime":
         return {"realtime": True}
     for pattern, name in ((_DAILY, "daily"), (_CRON, "cron")):
-        if match := pattern.fullmatch(value):
+        if match := re.fullmatch(pattern, value):
             return {name: match[1], **({"zone": match[2]} if match[2] else {})}
     raise PydanticCustomError(
         "schedule",

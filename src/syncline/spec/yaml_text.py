@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
-import yaml
-
 from syncline.errors import Mistake, SpecError
+from syncline.spec.libyaml import yaml
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 64
