@@ -24,7 +24,7 @@ from syncline.rehearsal.checklist import credentials, records, requests, written
 from syncline.rehearsal.checklist.findings import Findings
 from syncline.rehearsal.checklist.kills import Kills, kill_everywhere
 from syncline.rehearsal.checklist.line import LINES, Line
-from syncline.rehearsal.checklist.programme import PRESSED, RIVALS, VOLUME, acts
+from syncline.rehearsal.checklist.programme import PRESSED, RIVALS, VOLUME, acts, pressed
 from syncline.rehearsal.checklist.traces import Logging, Trace
 from syncline.rehearsal.evidence import Rehearsal
 from syncline.rehearsal.looks import shown
@@ -164,7 +164,8 @@ class _Checking:
         large = act.name in (VOLUME, PRESSED, RIVALS)
         listener = None if large else trace.listener
         async with self._rooms.made(cut=is_cut(act)) as scratch:
-            stage = staged(findings.integration, findings.seed, scratch.folder, self._blueprints, scratch)
+            integration = pressed(findings.integration) if act.name == PRESSED else findings.integration
+            stage = staged(integration, findings.seed, scratch.folder, self._blueprints, scratch)
             self.instead = stage.instead
             runner = heard_by(self._runner, listener)
             rivals = Rivals(runner) if act.name == RIVALS else None

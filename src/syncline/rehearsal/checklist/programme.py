@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from syncline.model import Rate
 from syncline.rehearsal.acting import Act
 from syncline.rehearsal.plan import page_size, places
 from syncline.rehearsal.simulator.faults import Fault, faults
@@ -72,13 +73,32 @@ def spread(integration: Integration, records: int) -> dict[str, int]:
     return {stream.name: max(1, records // len(streams)) for stream in streams}
 
 
+def pressed(integration: Integration) -> Integration:
+    """The same with limits that as many requests as are worth making come to: a longer window is shortened, at the same rate."""
+    source = integration.source
+    assert isinstance(source, HttpSource)
+    streams = roots(integration)
+    if not streams or source.rate_limit.cost is not None:  # points are not requests
+        return integration
+    most = max(2, sum(PRESSING // len(streams) // page_size(stream) for stream in streams) * 2 // 3)
+    limits = tuple(_shortened(rate, most) for rate in source.rate_limit.limits)
+    if limits == source.rate_limit.limits:
+        return integration
+    within = source.rate_limit.model_copy(update={"limits": limits})
+    return integration.model_copy(update={"source": source.model_copy(update={"rate_limit": within})})
+
+
+def _shortened(rate: Rate, most: int) -> Rate:
+    return rate if rate.amount <= most else Rate(most, rate.per * most / rate.amount)
+
+
 def _pressed(integration: Integration, seed: int) -> Iterator[Act]:
     """Requests without end against an API that answers at once: only the limiter slows them down."""
-    source = integration.source
+    source = pressed(integration).source
     limits = source.rate_limit.limits if isinstance(source, HttpSource) else ()
     if not limits:
         return
-    requests = min(rate.amount for rate in limits) * 3 // 2
+    requests = max(rate.amount for rate in limits) * 3 // 2
     sizes = {
         stream.name: max(few(stream), min(PRESSING // max(1, len(roots(integration))), requests * page_size(stream)))
         for stream in integration.streams

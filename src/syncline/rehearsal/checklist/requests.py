@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from syncline.model import Rate
 from syncline.rehearsal.checklist.findings import Findings, heard, many, some
 from syncline.rehearsal.checklist.line import Line, failed, held, not_applicable
 from syncline.rehearsal.checklist.programme import BURST, OUTAGE, PRESSED
@@ -22,16 +23,13 @@ def limits(found: Findings) -> Line:
     rates = found.source.rate_limit.limits
     if not rates:
         return not_applicable("limits", "the file sets no rate_limit; only what the API tells slows it down")
-    wrong, evidence = [], []
+    wrong: list[str] = []
+    evidence: list[str] = []
     for place, rate in enumerate(rates):
         acts = [act for act in found.acts.values() if len(act.limits) > place]
-        highest, where = max(((act.limits[place]["highest"], act) for act in acts), key=lambda pair: pair[0])
-        allowed = where.limits[place]["amount"]
-        reached = "" if highest >= rate.amount else "; it was not come to"
-        evidence.append(f"at most {highest:,} requests in any {_span(rate.per)} of {allowed:,} allowed{reached}")
-        if highest > allowed:
-            short = where.name.partition(": ")[2]
-            wrong.append(f"{highest:,} requests within {_span(rate.per)}, {allowed:,} are allowed ({short})")
+        for act in acts:
+            wrong += _beyond(act, place)
+        evidence.append(_nearest(max(acts, key=lambda act: _share(act, place)), place, rate))
     refusals = sum(seen.status == 429 and seen.fault is None for act in found.acts.values() for seen in act.seen)
     if refusals:
         wrong.append(f"{refusals:,} requests were refused with 429, because they were more than the API allows")
@@ -43,6 +41,29 @@ def limits(found: Findings) -> Line:
     asked = f", {pressed.requests:,} of them as fast as they would go" if pressed else ""
     total = sum(act.requests for act in found.acts.values())
     return held("limits", *evidence, f"0 of {total:,} requests were refused{asked} ({', '.join(ways)})")
+
+
+def _share(act: ActReport, place: int) -> float:
+    """How much of a limit was used at most."""
+    limit = act.limits[place]
+    return float(limit["highest"] / limit["amount"])
+
+
+def _beyond(act: ActReport, place: int) -> list[str]:
+    limit = act.limits[place]
+    if limit["highest"] <= limit["amount"]:
+        return []
+    short = act.name.partition(": ")[2]
+    return [f"{limit['highest']:,} requests within {_span(limit['per'])}, {limit['amount']:,} are allowed ({short})"]
+
+
+def _nearest(act: ActReport, place: int, rate: Rate) -> str:
+    """The act that came nearest to a limit; where that is of a longer window, it was played in a shorter one."""
+    limit = act.limits[place]
+    told = f"at most {limit['highest']:,} requests in any {_span(limit['per'])} of {limit['amount']:,} allowed"
+    if limit["amount"] != rate.amount:
+        told += f", which is {rate.amount:,} in any {_span(rate.per)} in a window short enough to be come to"
+    return told if _share(act, place) >= 1 else f"{told}; it was not come to"
 
 
 def _span(seconds: float) -> str:

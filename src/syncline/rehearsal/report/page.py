@@ -118,14 +118,16 @@ def _charts(played: Sequence[ActReport]) -> Markup | None:
     figures = [throughput(largest) if largest else None]
     for place in range(max((len(act.limits) for act in acts), default=0)):
         limited = [act for act in acts if len(act.limits) > place]
-        figures.append(
-            requests_against(max(limited, key=lambda act: (act.limits[place]["highest"], act.requests)), place)
-        )
+        figures.append(requests_against(max(limited, key=lambda act: (_used(act, place), act.requests)), place))
     drawn = [figure for figure in figures if figure is not None]
     if not drawn:
         return None
     return h("section", h("h2", "Load"), h("p", "What the simulated API saw.", class_="muted"),
              h("div", drawn, class_="charts"))  # fmt: skip
+
+
+def _used(act: ActReport, place: int) -> float:
+    return float(act.limits[place]["highest"] / act.limits[place]["amount"])
 
 
 def _faults(played: Sequence[ActReport]) -> Markup | None:
