@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import shutil
@@ -13,25 +12,16 @@ import pytest
 import yaml
 
 from syncline.cli.words import parse
-from tests.deploy.tools import DEPLOY, ROOT, hadolint
+from tests.deploy.image import last
+from tests.deploy.tools import DEPLOY, hadolint
 from tests.support.services import cannot
 
 
-def words_of_dockerfile(instruction: str) -> list[str]:
-    text = DEPLOY.joinpath("docker/Dockerfile").read_text().replace("\\\n", " ")
-    found = re.findall(rf"^{instruction} (\[.*\])$", text, re.M)
-    return list(json.loads(found[-1]))
-
-
 def test_the_image_runs_what_there_is_as_nobody_in_particular() -> None:
-    assert words_of_dockerfile("ENTRYPOINT") == ["syncline"]
-    verb, arguments = parse(words_of_dockerfile("CMD"))
+    assert last("ENTRYPOINT").words == ["syncline"]
+    verb, arguments = parse(last("CMD").words)
     assert (verb.name, arguments.host, arguments.port, arguments.allow_writes) == ("serve", "0.0.0.0", 8321, False)
-    text = DEPLOY.joinpath("docker/Dockerfile").read_text()
-    assert re.findall(r"^USER (.*)$", text, re.M) == ["10001:10001"]
-    for sources in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.M):
-        for source in sources.split():
-            assert ROOT.joinpath(source).exists(), source
+    assert last("USER").text == "10001:10001"
 
 
 def test_hadolint_finds_nothing_to_say_against_the_dockerfile() -> None:
