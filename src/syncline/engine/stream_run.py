@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,6 +29,8 @@ PREFETCH = 2
 """Pages that wait, fetched, for the one being written."""
 HELD = 1.0
 """Seconds after which what was gathered is written, however little it is."""
+BEAT = 0.25
+"""Seconds after which it is looked again whether they are over, where no page comes."""
 MANY = 10
 """So many changed records, and all of them rejected, are more than bad luck."""
 
@@ -84,7 +86,8 @@ class StreamRun(msgspec.Struct, kw_only=True):
             try:
                 async for page in coming:
                     if page is None:
-                        await self._write()
+                        if self._is_worth_it():
+                            await self._write()
                         continue
                     if page.last:
                         await self._write()
@@ -265,7 +268,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
 
 
 async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> AsyncGenerator[Page | None, None]:
-    """The same pages, fetched ahead by a task of its own, and None where none came for a while. Raises Stopped after `stop`."""
+    """The same pages, fetched ahead by a task of its own, and None now and then while none comes. Raises Stopped after `stop`."""
     queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(PREFETCH)
 
     async def fetch() -> None:
@@ -274,32 +277,30 @@ async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> Async
                 async for page in pages:
                     emit(Reached(station="page fetched"))
                     await queue.put(page)
-            await queue.put(None)
+            await queue.put(StopAsyncIteration())
         except Exception as error:
             await queue.put(error)
 
-    async def wake() -> None:
-        await stop.wait()
-        if queue.empty():  # else nobody is waiting for what comes
-            queue.put_nowait(None)
+    async def beat() -> None:
+        # one timer for all pages: to make and to cancel one for each would cost every page
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), BEAT)
+            if queue.empty():  # else nobody is waiting for what comes
+                queue.put_nowait(None)
 
-    tasks = [asyncio.create_task(fetch()), asyncio.create_task(wake())]
+    tasks = [asyncio.create_task(fetch()), asyncio.create_task(beat())]
     try:
         while True:
             if stop.is_set():
                 raise Stopped
-            try:
-                async with asyncio.timeout(HELD):
-                    item = await queue.get()
-            except TimeoutError:
-                yield None
-                continue
+            item = await queue.get()
+            if isinstance(item, StopAsyncIteration):
+                return
             if isinstance(item, BaseException):
                 raise item
-            if item is not None:
+            if item is not None or not stop.is_set():
                 yield item
-            elif not stop.is_set():
-                return
     finally:
         for task in tasks:
             task.cancel()

@@ -89,12 +89,9 @@ class OwnKeeper:
     def now(self) -> float:
         return self._clock.monotonic()
 
-    def change_now(self, step: Step, then: Callable[[], None]) -> None:
+    async def change(self, step: Step, then: Callable[[], None]) -> None:
         step(self.now())
         then()
-
-    async def change(self, step: Step, then: Callable[[], None]) -> None:
-        self.change_now(step, then)
 
     async def recall(self) -> None:
         """Take up the circuit that an earlier process left open, where it is of the same API."""

@@ -253,8 +253,9 @@ def observed(send: Send, secrets: Callable[[], Iterable[Secret]], clock: Clock) 
                 )
             )
             raise
-        if response.request_id and conceal(response.request_id, secrets()) != response.request_id:
-            response = msgspec.structs.replace(response, headers=Response.headers_of({}))
+        request_id = response.request_id
+        if request_id and conceal(request_id, secrets()) != request_id:
+            request_id, response = None, msgspec.structs.replace(response, headers=Response.headers_of({}))
         emit(
             RequestSent(
                 method=request.method,
@@ -263,7 +264,7 @@ def observed(send: Send, secrets: Callable[[], Iterable[Secret]], clock: Clock) 
                 attempt=request.attempt,
                 seconds=clock.monotonic() - began,
                 size=len(response.body),
-                request_id=response.request_id,
+                request_id=request_id,
             )
         )
         return response

@@ -13,7 +13,7 @@ import msgspec
 
 from syncline.errors import DeferredError, RateLimitedError, RequestError
 from syncline.events import LimitLearned, QuotaLeft, Waiting, emit
-from syncline.http.keeping import Keeper, OwnKeeper
+from syncline.http.keeping import Keeper
 from syncline.http.send import Send
 from syncline.model import Clock, Request, Response
 from syncline.resilience import GO, Concurrency, Hold, Limits, Load, Ticket, Told, rate_limited
@@ -155,6 +155,8 @@ class Gate:
         """The leave to send. Raises DeferredError where the wait would be longer than allowed."""
         load = self.limiters.load(request)
         line = self._lines.setdefault(load.quota, deque())
+        if not line and self._keeper.alone and (leave := self._at_once(load)) is not None:
+            return leave
         waiter = Waiter(load, asyncio.get_running_loop().create_future())
         line.append(waiter)
         try:
@@ -185,15 +187,25 @@ class Gate:
         refused = response is not None and (response.status >= 500 or rate_limited(response))
         seconds = self._clock.monotonic() - leave.began if response is not None or failed else None
         self.concurrency.answered(leave.number, seconds, trouble=refused or failed)
-        self.answers.append(Answered(leave.ticket, response, self._keeper.now(), self._clock.now()))
         self._answer.set()
-        if isinstance(self._keeper, OwnKeeper):
-            turn = Turn(self, deque())
-            self._keeper.change_now(turn.step, turn.counts)
-        elif refused or not self._telling:
+        now, wall = self._keeper.now(), self._clock.now()
+        if self._keeper.alone:
+            self.tell(self.limiters.answered(leave.ticket, response, now, wall))
+            return
+        self.answers.append(Answered(leave.ticket, response, now, wall))
+        if refused or not self._telling:
             task = asyncio.create_task(self._tell(0.0 if refused else TELL_WITHIN))
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
+
+    def tell(self, lessons: list[Told | str]) -> None:
+        """Say what answers taught, and what the API says is left where that changed."""
+        for lesson in lessons:
+            emit(_learned(lesson))
+        left = self.limiters.left
+        if left is not None and left != self.left:
+            self.left = left
+            emit(QuotaLeft(ratio=left))
 
     async def close(self) -> None:
         """Tell what is still to be told."""
@@ -210,6 +222,15 @@ class Gate:
         if self.answers:
             turn = Turn(self, deque())
             await self._keeper.change(turn.step, turn.counts)
+
+    def _at_once(self, load: Load) -> Leave | None:
+        """Leave to go where nobody is in line and nobody else counts, which is what most requests find; None: get in line."""
+        if not self.concurrency.free:
+            return None
+        now = self._keeper.now()
+        if self.limiters.hold(now, load, self.concurrency.in_flight).seconds > 0:
+            return None
+        return Leave(self.limiters.sent(now, load), self.concurrency.sent(), self._clock.monotonic())
 
     async def _ask(self, line: deque[Waiter]) -> Hold:
         """Let through as many of the line as may go now; why the next one has to wait."""
@@ -310,12 +331,7 @@ class Turn:
         let_through = len(self._tickets)
         if 0 < let_through < len(self._batch) and self.hold.seconds < inf:
             self._batch[let_through].hold = self.hold
-        for lesson in self._lessons:
-            emit(_learned(lesson))
-        left = gate.limiters.left
-        if left is not None and left != gate.left:
-            gate.left = left
-            emit(QuotaLeft(ratio=left))
+        gate.tell(self._lessons)
 
 
 def _learned(lesson: Told | str) -> LimitLearned:

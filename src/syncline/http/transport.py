@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import SplitResult
 
+import msgspec
+
 from syncline import __version__
 from syncline.errors import OriginError, RequestError
 from syncline.events import emit
@@ -14,15 +16,17 @@ from syncline.http.cuts import notice_cut
 from syncline.http.failures import Progress, proxy_refused, translator
 from syncline.http.inflate import BodyReader, too_large
 from syncline.http.origins import check_url
-from syncline.http.proxies import Proxies, Proxy
+from syncline.http.proxies import Proxies
 from syncline.http.resolver import AddressPolicy, guarded_resolver
 from syncline.http.send import Send
 from syncline.http.trust import Trust, import_aiohttp
 from syncline.http.wire import Wire
-from syncline.model import Clock, Request, Response, reveal
+from syncline.model import Clock, Request, Response, origin_of, reveal
 
 DNS_CACHE = 60
 """Seconds for which the addresses of a name are kept."""
+PLACES = 256
+"""Addresses of which is remembered how to get there; the pages of a stream share theirs."""
 
 
 @asynccontextmanager
@@ -74,23 +78,39 @@ class Pool:
         await self.session.close()
 
 
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for every request to one address.
+
+    `proxy` is the host of the proxy on the way, `headers` are for it; `options` are aiohttp's.
+    """
+
+    address: SplitResult
+    origin: str
+    proxy: str | None
+    headers: dict[str, str]
+    options: dict[str, Any]
+
+
 class _Sender:
     """Sends one request after the other over the pool's connections."""
 
     def __init__(self, pool: Pool, wire: Wire, clock: Clock) -> None:
+        from yarl import URL  # late: it comes with aiohttp
+
         self._session, self._policy, self._trust, self._proxies = pool.session, pool.policy, pool.trust, pool.proxies
-        self._wire, self._clock = wire, clock
+        self._wire, self._clock, self._url = wire, clock, URL
         self._translate = translator(wire)
         self._told: set[str] = set()
+        self._places: dict[str, _Place] = {}
 
     async def send(self, request: Request) -> Response:
         progress = Progress()
         try:
-            address = check_url(request.url)
+            place = self._places.get(request.url) or self._find_place(request.url)
             try:
-                return await self._answer(request, address, progress)
+                return await self._answer(request, place, progress)
             finally:  # of a certificate that has run out the server says no more than that it refuses us
-                for notice in self._trust.notices(address, self._clock.now, self._told):
+                for notice in self._trust.notices(place.address, self._clock.now, self._told):
                     emit(notice)
         except RequestError as error:
             error.status = error.status or progress.status
@@ -98,14 +118,13 @@ class _Sender:
         except Exception as error:
             raise self._translate(error, request, progress) from None
 
-    async def _answer(self, request: Request, address: SplitResult, progress: Progress) -> Response:
+    async def _answer(self, request: Request, place: _Place, progress: Progress) -> Response:
         began = self._clock.monotonic()
-        proxy = self._proxies.of(address)
-        progress.proxy = proxy.host if proxy else None
-        async with self._call(request, address, proxy) as answer:
+        progress.proxy = place.proxy
+        async with self._call(request, place) as answer:
             progress.status = answer.status
             notice_cut(answer)
-            if answer.status == 407 and proxy is not None:
+            if answer.status == 407 and place.proxy is not None:
                 raise proxy_refused(answer.status, progress, {})
             body = await _read(answer, self._wire, progress, request.method)
             arrived = self._clock.monotonic()
@@ -118,20 +137,14 @@ class _Sender:
                 received_at=arrived,
             )
 
-    def _call(self, request: Request, address: SplitResult, proxy: Proxy | None) -> Any:
-        """What aiohttp is to do. Raises OriginError for an address that must not be asked, or that it would read otherwise."""
-        from yarl import URL  # late: it comes with aiohttp
-
+    def _find_place(self, url: str) -> _Place:
+        """What holds for every request to this address. Raises OriginError for one that must not be asked."""
+        address = check_url(url)
         host = address.hostname or ""
         self._policy.check(host, host)
-        url = URL(request.target, encoded=True)
-        if (url.scheme, (url.raw_host or "").lower(), url.port) != (address.scheme, host, address.port or url.port):
-            raise OriginError(
-                "the address means different hosts to different readers", hint="write it as https://host/path"
-            )
-        headers, options = headers_of(request), dict[str, Any]()
+        proxy, options, headers = self._proxies.of(address), dict[str, Any](), dict[str, str]()
         if proxy is not None:
-            options["proxy"] = URL(proxy.url)
+            options["proxy"] = self._url(proxy.url)
             if proxy.authorization and address.scheme == "https":
                 options["proxy_headers"] = {
                     "Proxy-Authorization": proxy.authorization
@@ -139,15 +152,29 @@ class _Sender:
             elif proxy.authorization:
                 headers["Proxy-Authorization"] = proxy.authorization
         if address.scheme == "https":
-            certified = self._wire.certificate is not None and self._wire.certified(request.url)
+            certified = self._wire.certificate is not None and self._wire.certified(url)
             options["ssl"] = self._trust.context(certified=certified, blind=self._trust.exempts(address))
+        through = proxy.host if proxy else None
+        place = _Place(address=address, origin=origin_of(url), proxy=through, headers=headers, options=options)
+        if len(self._places) >= PLACES:
+            self._places.clear()
+        self._places[url] = place
+        return place
+
+    def _call(self, request: Request, place: _Place) -> Any:
+        """What aiohttp is to do. Raises OriginError for an address that it would read otherwise than we did."""
+        url = self._url(request.target, encoded=True)
+        if f"{url.scheme}://{(url.raw_host or '').lower()}:{url.port}" != place.origin:
+            raise OriginError(
+                "the address means different hosts to different readers", hint="write it as https://host/path"
+            )
         return self._session.request(
             request.method,
             url,
-            headers=headers,
+            headers=headers_of(request) | place.headers,
             data=request.content,
             allow_redirects=False,
-            **options,
+            **place.options,
         )
 
 
@@ -176,7 +203,7 @@ async def _read(answer: Any, wire: Wire, progress: Progress, method: str) -> byt
     if announced is not None and announced > wire.max_body:
         raise too_large(wire.max_body, announced)
     reader = BodyReader(coding, most=wire.max_body, ratio=wire.max_ratio)
-    async for chunk in answer.content.iter_any():
+    while chunk := await answer.content.readany():
         progress.received += len(chunk)
         reader.feed(chunk)
     return reader.finish()

@@ -12,22 +12,20 @@ from syncline import events
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
-_DEBUG = (events.RequestSent, events.PageRead, events.BatchWritten, events.LimitLearned, events.Reached)
-_WARNING = (events.RetryScheduled, events.CircuitChanged, events.Noticed)
-_ERROR = (events.FileRefused, events.AlertUndelivered)
+_LEVELS: dict[type[events.Event], str] = {
+    **dict.fromkeys((events.PageRead, events.BatchWritten, events.LimitLearned, events.Reached), "debug"),
+    **dict.fromkeys((events.RetryScheduled, events.CircuitChanged, events.Noticed), "warning"),
+    **dict.fromkeys((events.FileRefused, events.AlertUndelivered), "error"),
+}
 
 
 def level_of(event: events.Event) -> str:
     """warning: nothing is lost, and nobody must act. error: somebody must."""
-    if isinstance(event, events.RequestSent) and (event.error or event.status == 0 or event.status >= 400):
-        return "warning"
+    if isinstance(event, events.RequestSent):
+        return "warning" if event.error or event.status == 0 or event.status >= 400 else "debug"
     if isinstance(event, events.StreamFinished | events.RunFinished) and event.status == "failed":
         return "error"
-    if isinstance(event, _ERROR):
-        return "error"
-    if isinstance(event, _WARNING):
-        return "warning"
-    return "debug" if isinstance(event, _DEBUG) else "info"
+    return _LEVELS.get(type(event), "info")
 
 
 def name_of(event: events.Event) -> str:

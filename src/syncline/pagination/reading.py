@@ -54,13 +54,18 @@ def shown(value: Any) -> str:
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 
-def digest(value: Any) -> str:
-    """A short name for exactly this JSON value, the same in every process."""
+def fingerprint(value: Any) -> bytes:
+    """Eight bytes that stand for exactly this JSON value, the same in every process."""
     try:
         data = encode_json(value)
     except UnicodeEncodeError:
         data = repr(value).encode("utf-8", "backslashreplace")
-    return hashlib.blake2b(data, digest_size=8).hexdigest()
+    return hashlib.blake2b(data, digest_size=8).digest()
+
+
+def digest(value: Any) -> str:
+    """The same as text, to be kept."""
+    return fingerprint(value).hex()
 
 
 def identity(record: Any, key: str | None) -> str:

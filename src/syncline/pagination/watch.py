@@ -6,7 +6,7 @@ from typing import Any
 
 from syncline.errors import PaginationError
 from syncline.pagination.pagination import Answer, Position
-from syncline.pagination.reading import digest, shown
+from syncline.pagination.reading import fingerprint, shown
 
 HINT = "compare the pagination block with the API's documents: most often the parameter's name is wrong and the server ignores it"
 
@@ -22,17 +22,20 @@ class Watch:
     def __init__(self) -> None:
         self.pages = 0
         self._positions: dict[bytes, int] = {}
+        self._led_to: Position | None = None
+        self._led_to_spot = b""
         self._contents: dict[bytes, int] = {}
         self._repeats = 0
 
     def check(self, position: Position, answer: Answer, following: Position | None) -> None:
         """Take note of a page. Raises PaginationError within two requests of the first superfluous one."""
         self.pages += 1
-        self._positions.setdefault(_spot(position), self.pages)
+        self._positions.setdefault(self._led_to_spot if position is self._led_to else _spot(position), self.pages)
         self._check_content(position, answer.records, following is None)
         if following is None:
             return
-        before = self._positions.get(_spot(following))
+        self._led_to, self._led_to_spot = following, _spot(following)
+        before = self._positions.get(self._led_to_spot)
         if before is not None:
             same = before == self.pages
             raise PaginationError(
@@ -45,7 +48,7 @@ class Watch:
         length = len(records)
         if length == 0:
             return
-        name = _name([length, records[0], records[length // 2], records[-1]])
+        name = fingerprint([length, records[0], records[length // 2], records[-1]])
         before = self._contents.setdefault(name, self.pages)
         self._repeats = self._repeats + 1 if before != self.pages else 0
         if self._repeats >= 2 or (self._repeats == 1 and last and length > 1):
@@ -58,11 +61,7 @@ class Watch:
 
 def _spot(position: Position) -> bytes:
     """What a position is known by: where it lies, and not what was counted on the way to it."""
-    return _name({name: value for name, value in position.items() if name not in ("read", "total")})
-
-
-def _name(value: Any) -> bytes:
-    return bytes.fromhex(digest(value))
+    return fingerprint({name: value for name, value in position.items() if name not in ("read", "total")})
 
 
 def _place(position: Position) -> str:

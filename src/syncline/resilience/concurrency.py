@@ -32,7 +32,8 @@ class Concurrency:
     @property
     def free(self) -> int:
         """How many more may go now."""
-        return max(int(min(self.limit, 1e9)) - self.in_flight, 0)
+        free = min(self.limit, 1e9) - self.in_flight
+        return int(free) if free > 0 else 0
 
     def sent(self) -> int:
         self.in_flight += 1

@@ -148,8 +148,7 @@ class Limiter:
         if response is None:
             return []
         learned: list[Told | str] = []
-        if self.learn:
-            told = self._told(ticket, response, wall, cost)
+        if self.learn and (told := self._told(ticket, response, wall, cost)):
             self.left = min((share for one in told if (share := one.share) is not None), default=self.left)
             learned += [one for one in told if self._learn(one, ticket, now, cost, path)][:8]
         if rate_limited(response) or (response.status == 503 and "Retry-After" in response.headers):

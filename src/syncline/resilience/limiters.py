@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from math import inf
 from urllib.parse import urlsplit
 
@@ -50,6 +51,7 @@ class Limiters:
         self.rule = rule
         self.all = [Limiter(rule, part, probe_patience) for part in (None, *rule.quotas)]
         self._fits = [_pattern(part.path) for part in rule.quotas]
+        self._counts_time = any(limiter.standing.windows for limiter in self.all)
         self._costs: dict[str, float] = {}
         self._began: float | None = None
         self._quickest = inf  # seconds that an answer takes
@@ -72,13 +74,13 @@ class Limiters:
     @property
     def left(self) -> float | None:
         """The share that is left of the scarcest quota, as the latest answers told it."""
-        return min((limiter.left for limiter in self.all if limiter.left is not None), default=None)
+        known = [limiter.left for limiter in self.all if limiter.left is not None]
+        return min(known) if known else None
 
     def load(self, request: Request) -> Load:
         """What this request means to the limits; a GraphQL query is taken to cost what it cost the last time."""
-        path = urlsplit(request.url).path or "/"
-        quota = next((number for number, fits in enumerate(self._fits, 1) if fits(path)), 0)
-        shape = _IDENTIFIER.sub("*", path[:300])
+        path, shape = _path_of(request.url)
+        quota = next((number for number, fits in enumerate(self._fits, 1) if fits(path)), 0) if self._fits else 0
         cost, like = request.cost, ""
         if self.rule.cost is not None:
             query = request.json.get("query") if isinstance(request.json, dict) else ""
@@ -88,8 +90,12 @@ class Limiters:
 
     def hold(self, now: float, load: Load, in_flight: int = 0) -> Hold:
         """GO, or the longest that any of its limiters wants it to wait."""
-        holds = (limiter.hold(now, load.cost, load.path, in_flight) for limiter in self._of(load))
-        return max(holds, key=lambda hold: hold.seconds, default=GO)
+        longest = GO
+        for limiter in self._of(load):
+            hold = limiter.hold(now, load.cost, load.path, in_flight)
+            if hold.seconds > longest.seconds:
+                longest = hold
+        return longest
 
     def sent(self, now: float, load: Load) -> Ticket:
         self._began = now if self._began is None else self._began
@@ -129,6 +135,8 @@ class Limiters:
         more, now less time for its answers would cost much. So at `most` as much is counted as keeps the mean to AFFORDED:
         a machine that is held up now and then counts all of it, such a server hardly any.
         """
+        if not self._counts_time:
+            return 0.0
         self._quickest = max(min(self._quickest * 1.001, seconds), 0.0)
         late = min(seconds - self._quickest, self._most)
         careful = max(limiter.careful for limiter in self.all)
@@ -149,6 +157,13 @@ class Limiters:
             if len(self._costs) >= MOST_REMEMBERED:
                 self._costs.clear()
             self._costs[load.like] = need
+
+
+@lru_cache(maxsize=256)  # the pages of a stream share theirs
+def _path_of(url: str) -> tuple[str, str]:
+    """The path of an address, and the same without identifiers."""
+    path = urlsplit(url).path or "/"
+    return path, _IDENTIFIER.sub("*", path[:300])
 
 
 def _pattern(text: str) -> Callable[[str], object]:

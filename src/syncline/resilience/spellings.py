@@ -20,10 +20,9 @@ def read_limits(response: Response, now: datetime) -> list[Told]:
     headers = response.headers
     if "RateLimit" in headers or "RateLimit-Policy" in headers:
         return structured(headers)
-    clock = (response.date or now).timestamp()
-    names = " ".join(headers).lower()
-    if "limit" not in names:
+    if "limit" not in " ".join(headers).lower():
         return []
+    clock = (response.date or now).timestamp()
     return [told for spelling in SPELLINGS for told in spelling(headers, clock)]
 
 

@@ -55,6 +55,8 @@ class Foreseen:
     async def drop(self) -> None:
         """Give up what is under way: the list is not as it was foreseen."""
         self._plan = iter(())
+        if not self._coming:
+            return
         tasks = [task for _, task in self._coming]
         self._coming.clear()
         for task in tasks:
