@@ -29,7 +29,7 @@ from syncline.rehearsal.evidence import ActReport
 from syncline.rehearsal.kills import can_kill
 from syncline.rehearsal.rehearsal import rehearse
 from syncline.rehearsal.scratch import scratches, shown
-from syncline.rehearsal.scratch.servers import NAME, PostgresServer
+from syncline.rehearsal.scratch.servers import NAME, PostgresServer, server_at
 from syncline.rehearsal.simulator.faults import faults
 from syncline.rehearsal.staging import staged
 from syncline.spec import Integration, loads
@@ -213,6 +213,13 @@ def test_a_user_who_may_not_make_scratch_is_told_what_to_grant(postgres: Home) -
         postgres.do(f"DROP ROLE {role}")
 
 
+def test_what_cannot_be_read_back_is_an_error_that_says_so(postgres: Home) -> None:
+    gone = server_at(f"{postgres.url}_gone")
+    with pytest.raises(StateError, match="cannot be read") as caught:
+        gone.tables()
+    assert "see that the server is up" in str(caught.value.hint)
+
+
 def test_a_pooler_that_takes_no_schema_is_refused_before_anything_is_written(
     postgres: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +269,11 @@ def test_a_file_that_writes_to_a_database_in_a_file_keeps_its_kind(
     found = asyncio.run(rehearse(loads(text), acts=[act], scratch="destination"))
     assert found.holds
     assert found.notes == ()
+    assert list(tmp_path.iterdir()) == []
+    of_its_own_kind = PLAIN.replace(
+        'kind: sql, url: "sqlite:///things.db"', f"kind: duckdb, path: {tmp_path}/real.duckdb"
+    )
+    assert asyncio.run(rehearse(loads(of_its_own_kind), acts=[act], scratch="destination")).holds
     assert list(tmp_path.iterdir()) == []
     without = asyncio.run(rehearse(loads(text), acts=[act]))
     assert "SQLite stood in for the database behind ${WHERE_TO}" in without.notes[0]

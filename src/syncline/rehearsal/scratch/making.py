@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from syncline.databases import Database, Lane
 from syncline.databases.shown import without_password
-from syncline.destinations import Sql
+from syncline.destinations import DuckDb, Sql
 from syncline.engine import resolved
 from syncline.errors import StateError, UsageError
 from syncline.model import reveal
@@ -142,7 +142,7 @@ async def scratches(integration: Integration, wanted: str | None, file: str) -> 
     The URL's references, or those of the file, are looked up; nothing else of the file is. Raises UsageError where the file
     writes to no database, and PlanError, StateError or AuthError where the server is not to be had.
     """
-    if wanted is None:
+    if wanted is None or (wanted == DESTINATION and isinstance(integration.destination, DuckDb)):
         yield Scratches()
         return
     if not isinstance(integration.destination, Sql):

@@ -70,8 +70,24 @@ class Server(ABC):
         """How to connect as this session did; None where the way there cannot be led over another host."""
 
     @abstractmethod
+    def rows(self, query: str, values: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
+        """The rows of a query, a thousand at a time, by a connection of their own. Raises what the driver does."""
+
+    @property
+    @abstractmethod
+    def errors(self) -> type[Exception]:
+        """What the driver raises."""
+
     def read(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[dict[str, Any]]:
-        """The rows of a query, a connection for each, a thousand at a time."""
+        """The rows of a query. Raises StateError."""
+        try:
+            yield from self.rows(query, values)
+        except self.errors as problem:
+            raise StateError(
+                f"what was written to {self.shown} cannot be read",
+                hint="see that the server is up and lets a few more connections in, then run it again",
+                evidence=type(problem).__name__,  # its text may hold the password
+            ) from None
 
     def open(self) -> Database:
         """Connect. Raises PlanError for a missing driver, StateError where the server cannot be reached."""
@@ -124,7 +140,13 @@ class PostgresServer(Server):
             return partial(asyncio.open_unix_connection, f"{info.host}/.s.PGSQL.{info.port}")
         return partial(asyncio.open_connection, info.hostaddr or info.host, info.port)
 
-    def read(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[dict[str, Any]]:
+    @property
+    def errors(self) -> type[Exception]:
+        import psycopg  # late, as below
+
+        return psycopg.Error
+
+    def rows(self, query: str, values: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
         import psycopg  # late: an optional extra, there because the run has written with it
         from psycopg.types.json import set_json_loads
 
@@ -178,7 +200,13 @@ class MysqlServer(Server):
             return partial(asyncio.open_unix_connection, given["unix_socket"])
         return partial(asyncio.open_connection, given["host"], given["port"])
 
-    def read(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[dict[str, Any]]:
+    @property
+    def errors(self) -> type[Exception]:
+        import pymysql  # late, as above
+
+        return pymysql.Error
+
+    def rows(self, query: str, values: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
         import pymysql.cursors  # late, as above
 
         given = arguments(Secret(self.native()))
