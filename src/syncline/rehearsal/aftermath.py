@@ -12,7 +12,7 @@ from syncline.rehearsal.oracle import Key, Oracle
 from syncline.rehearsal.simulator.faults import DestinationAway, faults
 from syncline.rehearsal.simulator.seen import Struck, Touched
 
-UNNOTICED = frozenset({"same-page", "cursor-loop", "clock-ahead", "clock-behind"})
+UNNOTICED = frozenset({"same-page", "cursor-loop", "overlap", "twice", "clock-ahead", "clock-behind"})
 """Faults that nothing has to be asked again for."""
 AWAY = str(DestinationAway.__struct_config__.tag)
 SHOWN = 3
@@ -60,8 +60,8 @@ class _Looking:
         column = deletes.column if deletes is not None else ""
         rows = [row for key in self._keys(one) for row in self._rows.get(key, ())]
         if all(row.get(column) is not None for row in rows):
-            return f"{'marked as deleted' if rows else 'no row of it left'} after run {run}"
-        return "" if deletes is not None else "its row stays, as the file does not look for deletions"
+            return f"{'marked as deleted' if rows else 'without a row'} after run {run}"
+        return "" if deletes is not None else "still with a row, as the file does not look for deletions"
 
     def _kept(self, one: Touched, run: int) -> str:
         oracle = self._oracle

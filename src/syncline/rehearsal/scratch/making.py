@@ -79,7 +79,6 @@ class ServerScratches(Scratches):
         for token in {found[1] for name in self._names() if (found := NAME.fullmatch(name))}:
             if self._asked(self._server.lock(token)):
                 self._clear(token)
-                self._asked(self._server.unlock(token))
 
     def _names(self) -> list[str]:
         return [str(row[0]) for row in self._database.execute(self._server.names).fetchall()]

@@ -56,9 +56,6 @@ class Server(ABC):
         """A query that is true where the lock of this rehearsal was free, and is ours now until the connection ends."""
 
     @abstractmethod
-    def unlock(self, token: str) -> str: ...
-
-    @abstractmethod
     def drop(self, name: str) -> tuple[str, ...]: ...
 
     @abstractmethod
@@ -123,9 +120,6 @@ class PostgresServer(Server):
     def lock(self, token: str) -> str:
         return f"SELECT pg_try_advisory_lock({int(token, 16)})"
 
-    def unlock(self, token: str) -> str:
-        return f"SELECT pg_advisory_unlock({int(token, 16)})"
-
     def drop(self, name: str) -> tuple[str, ...]:
         return (f"SET lock_timeout = '{LOCK_SECONDS}s'", f"DROP SCHEMA IF EXISTS {name} CASCADE")
 
@@ -180,9 +174,6 @@ class MysqlServer(Server):
 
     def lock(self, token: str) -> str:
         return f"SELECT GET_LOCK('syncline_rehearsal_{token}', 0) = 1"
-
-    def unlock(self, token: str) -> str:
-        return f"SELECT RELEASE_LOCK('syncline_rehearsal_{token}')"
 
     def drop(self, name: str) -> tuple[str, ...]:
         return (f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}", f"DROP DATABASE IF EXISTS {name}")
