@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 
-.PHONY: help demo test check crash seeds bench bench-full docs format lock clean
+.PHONY: help demo test check crash seeds image bench bench-full docs format lock clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ soak: .venv/.dev  ## serve 200 integrations for 30 minutes, faults on the way: M
 
 MINUTES ?= 30
 INTEGRATIONS ?= 200
+
+image: .venv/.dev  ## build the image by buildah, and try it in a sandbox (root; Debian's buildah, debootstrap, bubblewrap)
+	@SYNCLINE_IMAGE=buildah $(RUN) pytest tests/deploy/test_image.py
 
 bench: .venv/.dev  ## Syncline beside its limit and its peers, the short form
 	$(BIN)/python benchmarks/run.py --quick
@@ -75,4 +78,4 @@ LOCK := --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no
 	@touch $@
 
 clean:  ## remove what was set up
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis demo
+	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis demo

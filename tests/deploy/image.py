@@ -9,11 +9,11 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.deploy.tools import DEPLOY, ROOT
+from tests.deploy.tools import DEPLOY, FOLDER, ROOT
 from tests.support.services import cannot
 
 DOCKERFILE = DEPLOY / "docker/Dockerfile"
@@ -116,9 +116,45 @@ def built_by_steps(folder: Path) -> Image:
             places = ["--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev"]
             command = [*sandbox(), *this_machine(), *inside, *places, "sh", "-c", step.text]
             known = os.environ | {"PATH": PATH, "EXTRAS": extras, "HOME": "/tmp"}
-            done = subprocess.run(command, env=known, capture_output=True, text=True, timeout=300)
-            assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+            call(*command, environment=known)
     return Image((*this_machine(), "--ro-bind", str(made), "/opt/syncline"))
+
+
+def built_by_buildah(folder: Path) -> Image:
+    """What buildah makes of the Dockerfile, on a Debian with Python 3.13 in the place of the base image, which a registry has."""
+    for program in ("buildah", "debootstrap"):
+        shutil.which(program) or cannot(f"{program} is not installed (Debian package {program})")
+    settings, root = folder / "storage.conf", folder / "root"
+    settings.write_text(f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/store"\nrunroot = "{folder}/run"\n')
+    script = f"""set -e
+base=$(buildah from scratch); buildah add -q $base {base_system(FOLDER / "base")} /
+buildah commit -q $base docker.io/library/{steps()[0][0].text.split()[0]}; buildah rm $base
+buildah bud -q --format docker --network host --pull-never $BINDS -t syncline -f {DOCKERFILE} {ROOT}
+made=$(buildah from --pull-never localhost/syncline); cp -a $(buildah mount $made) {root}; buildah rm $made"""
+    own = [
+        path for path in ("/etc/pip.conf", "/etc/ssl/certs") if Path(path).exists()
+    ]  # this machine's way to the packages
+    known = {"CONTAINERS_STORAGE_CONF": str(settings), "BUILDAH_ISOLATION": "chroot"}
+    known["BINDS"] = " ".join(f"-v {path}:{path}:ro" for path in own)
+    call("sh", "-c", script, environment=os.environ | known)
+    return Image(("--ro-bind", str(root), "/"))
+
+
+def base_system(folder: Path) -> Path:
+    """A Debian with a Python where the base image has it; kept, since it takes minutes."""
+    if not folder.exists():
+        part = folder.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        call("debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates", "trixie", str(part))
+        for name in ("python", "python3"):
+            part.joinpath("usr/local/bin", name).symlink_to("/usr/bin/python3")
+        part.rename(folder)
+    return folder
+
+
+def call(*words: str, environment: Mapping[str, str] = os.environ) -> None:
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
 def copy(source: Path, target: Path) -> None:

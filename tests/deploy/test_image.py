@@ -1,21 +1,26 @@
-"""The image, as far as it can be tried without Docker: its own steps build it, and it runs as it will in a container."""
+"""The image, as far as it can be tried without Docker: its own steps build it, and it runs as it will in a container.
+
+`make image` has buildah build it, which takes minutes.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 
 import pytest
 
-from tests.deploy.image import Image, built_by_steps, last
+from tests.deploy.image import Image, built_by_buildah, built_by_steps, last
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    return built_by_steps(tmp_path_factory.mktemp("image"))
+    build = built_by_buildah if os.environ.get("SYNCLINE_IMAGE") == "buildah" else built_by_steps
+    return build(tmp_path_factory.mktemp("image"))
 
 
 @pytest.fixture
