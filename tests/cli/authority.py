@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import secrets
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from syncline.rehearsal.simulator.wire import Answer, Call, answered
+from tests.support.serving import Aside
 
 
-class Authority:
+class Authority(Aside):
     """`url` is its address; `asked` are the parameters of every token request. Lifetimes in seconds."""
 
     def __init__(
@@ -25,32 +26,7 @@ class Authority:
         self.good: set[str] = set()
         self.refresh: str | None = None
         self._codes: dict[str, dict[str, str]] = {}
-        authority = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                length = int(self.headers.get("Content-Length", 0))
-                form = dict(parse_qsl(self.rfile.read(length).decode()))
-                status, headers, document = authority.answer(self.command, self.path, dict(self.headers), form)
-                body = json.dumps(document).encode()
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(body))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_POST = do_GET  # noqa: N815
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__()
 
     def agree(self, address: str) -> str:
         """What a browser does whose person agrees: the address that the redirect leads to."""
@@ -67,19 +43,16 @@ class Authority:
         self._codes[code] = query
         return f"{redirect}?{urlencode({'code': code, 'state': query['state'], 'iss': self.url})}"
 
-    def answer(
-        self, method: str, path: str, headers: dict[str, str], form: dict[str, str]
-    ) -> tuple[int, dict[str, str], Any]:
-        as_json = {"Content-Type": "application/json"}
-        if path == "/device":
-            return 200, as_json, self._device()
-        if path == "/token":
-            self.asked.append(form)
-            error, document = self._token(form)
-            return (400, as_json, {"error": error, **document}) if error else (200, as_json, document)
-        if headers.get("Authorization", "").removeprefix("Bearer ") not in self.good:
-            return 401, as_json, {"error": "invalid_token"}
-        return 200, as_json, [{"id": number} for number in range(3)]
+    def handle(self, call: Call, now: datetime) -> Answer:
+        if call.path == "/device":
+            return answered(self._device())
+        if call.path == "/token":
+            self.asked.append(call.form)
+            error, document = self._token(call.form)
+            return answered({"error": error, **document}, 400) if error else answered(document)
+        if call.headers.get("Authorization", "").removeprefix("Bearer ") not in self.good:
+            return answered({"error": "invalid_token"}, 401)
+        return answered([{"id": number} for number in range(3)])
 
     def _device(self) -> dict[str, Any]:
         return {

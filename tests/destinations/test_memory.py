@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 
 from syncline.model import reveal
+from syncline.rehearsal.simulator.wire import Answer, Call
 from tests.destinations.conformance import DATABASES, MAKERS
+from tests.support.serving import Saying, serving_aside
 
 PAGE = 1_000
 BUFFERED = {"duckdb": 320, "parquet": 260}
@@ -45,38 +44,23 @@ print(json.dumps({"seen": seen, "peak": peak, "written": report.streams[0].accou
 """
 
 
-class Orders(BaseHTTPRequestHandler):
+def orders(call: Call) -> Answer:
     """`/300000?cursor=2000` gives a page of the first 300,000 orders."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        begin = int(parse_qs(parts.query).get("cursor", ["0"])[0])
-        end, last = begin + PAGE, int(parts.path[1:])
-        rows = ",".join(
-            f'{{"id":{number},"name":"customer {number * 7919 % 100_003}","total":{number % 977}.{number % 90 + 10},'
-            f'"paid":true,"note":"{"x" * (150 + number % 60)}","at":"2026-01-02T03:04:05Z"}}'
-            for number in range(begin, end)
-        )
-        body = f'{{"data":[{rows}],"next":{end if end < last else "null"}}}'.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *told: Any) -> None:
-        return
+    begin, last = int(call.params.get("cursor", "0")), int(call.path[1:])
+    end = begin + PAGE
+    rows = ",".join(
+        f'{{"id":{number},"name":"customer {number * 7919 % 100_003}","total":{number % 977}.{number % 90 + 10},'
+        f'"paid":true,"note":"{"x" * (150 + number % 60)}","at":"2026-01-02T03:04:05Z"}}'
+        for number in range(begin, end)
+    )
+    body = f'{{"data":[{rows}],"next":{end if end < last else "null"}}}'
+    return Answer(headers=(("Content-Type", "application/json"),), body=body.encode())
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Orders)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving_aside(Saying(orders)) as address:
+        yield address
 
 
 def ran(folder: Path, destination: dict[str, Any], url: str, count: int, write: str) -> dict[str, Any]:

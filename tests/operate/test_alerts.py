@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +26,11 @@ from syncline.operate.alerts.troubles import Trouble, troubles_of
 from syncline.operate.home import Home
 from syncline.operate.monitor import Live, Monitor
 from syncline.operate.served import Served
+from syncline.rehearsal.simulator.wire import Answer, Call
 from syncline.secrets import redactor
 from syncline.spec import Alert, loads
 from tests.support.clock import SimulatedClock
+from tests.support.serving import Aside
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOSTILE = "<!channel> <https://evil.example|click> *bold* @here\r\nBcc: all@example.org\x1b[2J"
@@ -205,32 +205,18 @@ def test_hours_that_cannot_be_meant_are_refused(quiet: str) -> None:
         Alert(to="${A}", quiet=quiet)
 
 
-class Receiver:
+class Receiver(Aside):
     """A web server that keeps what it is sent, and answers as it is told."""
 
     def __init__(self) -> None:
         self.got: list[tuple[str, dict[str, Any]]] = []
         self.status = 202
-        outer = self
+        super().__init__()
+        self.place = self.url.removeprefix("http://")
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.got.append((self.path, json.loads(body)))
-                self.send_response(outer.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.place = f"127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+    def handle(self, call: Call, now: datetime) -> Answer:
+        self.got.append((call.target, call.json))
+        return Answer(status=self.status)
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -17,7 +15,9 @@ from opentelemetry.trace import SpanKind
 
 from syncline import events
 from syncline.operate.traces import RunIds, Traces, exported
+from syncline.rehearsal.simulator.wire import Answer, Call
 from tests.support.clock import SimulatedClock
+from tests.support.serving import Saying, serving_aside
 
 RUN = "2a04aa11bb22cc33dd44ee55ff667788"
 
@@ -128,32 +128,6 @@ def test_runs_at_the_same_time_are_traces_of_their_own() -> None:
     assert heard.traces._open == {}
 
 
-class Collector:
-    """Keeps the paths that it is sent something at; protobuf is not read here."""
-
-    def __init__(self) -> None:
-        self.paths: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                outer.paths.append(self.path)
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-
 def tell_of_a_run(traces: Traces) -> None:
     scope = events.Scope(run_id=RUN, integration="shop")
     traces(scope, events.RunStarted(streams=()))
@@ -162,12 +136,17 @@ def tell_of_a_run(traces: Traces) -> None:
 
 
 def test_a_collector_gets_traces_and_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    collector = Collector()
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server.server_port}")
-    with exported() as traces:
-        tell_of_a_run(traces)
-    assert set(collector.paths) == {"/v1/traces", "/v1/metrics"}
-    collector.close()
+    paths: list[str] = []  # protobuf is not read here
+
+    def collect(call: Call) -> Answer:
+        paths.append(call.path)
+        return Answer()
+
+    with serving_aside(Saying(collect)) as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        with exported() as traces:
+            tell_of_a_run(traces)
+    assert set(paths) == {"/v1/traces", "/v1/metrics"}
 
 
 @pytest.mark.slow

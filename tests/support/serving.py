@@ -59,3 +59,17 @@ def serving_aside(api: Api) -> Iterator[str]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+class Aside:
+    """Base of APIs that are served from a thread as soon as they are made, until they are closed; `url` is the address."""
+
+    def __init__(self) -> None:
+        self._served = serving_aside(self)
+        self.url = self._served.__enter__()
+
+    def handle(self, call: Call, now: datetime) -> Answer:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self._served.__exit__(None, None, None)
