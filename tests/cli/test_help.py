@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from syncline import __version__
 from syncline.cli import main
 from syncline.cli.table import GROUPS, VERBS, overview
 from syncline.cli.words import ADD
+from syncline.model import Part, kinds
+from syncline.spec import Integration
 from tests.cli.conftest import environment
 
 HEAVY = ("pydantic", "aiohttp", "rich", "structlog", "dataclasses", "msgspec", "asyncio", "yaml", "sqlite3")
@@ -35,6 +38,10 @@ NOT_FOR_A_SMALL_RUN = (
     "syncline.pagination.offset",
     "syncline.rehearsal",
     "syncline.sources.graphql",
+)
+ROOMS_OF_A_RUN = tuple(
+    f"syncline.{room}."
+    for room in ("auth", "destinations", "http", "mapping", "pagination", "resilience", "sources", "spec")
 )
 
 
@@ -115,6 +122,21 @@ def test_u3_a_small_run_compiles_few_patterns(folder: Path) -> None:
     assert len([module for module in patterns if module.startswith("syncline")]) <= 45
 
 
+def test_u3_parts_name_their_types_as_types() -> None:
+    """Text, as `from __future__ import annotations` makes of them, would be compiled by pydantic at each start, field by field."""
+    for family in ("auth", "pagination", "source", "destination"):
+        assert kinds(family)
+    assert Integration in set(_below(Part))
+    as_text = {
+        f"{part.__qualname__}.{name}"
+        for part in _below(Part)
+        if part.__module__.startswith(ROOMS_OF_A_RUN)
+        for name, annotation in vars(part).get("__annotations__", {}).items()
+        if isinstance(annotation, str)
+    }
+    assert as_text <= {"FieldMapping.each"}  # which comes back to what holds it
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [["--help"], ["--version"]])
 def test_u3_help_takes_at_most_three_times_bare_python(words: list[str], folder: Path) -> None:
@@ -126,6 +148,12 @@ def test_u3_help_takes_at_most_three_times_bare_python(words: list[str], folder:
 def test_u3_a_small_run_starts_within_half_a_second(folder: Path) -> None:
     """Half a second on the machine of the promise, where bare Python takes 10 ms: fifty times that on any other."""
     _holds_once(["-m", "syncline.cli", "run", "shop.yaml", "--no-progress"], 50, folder)
+
+
+def _below(part: type[Part]) -> Iterator[type[Part]]:
+    for below in part.__subclasses__():
+        yield below
+        yield from _below(below)
 
 
 def _modules(program: str, cwd: Path | None = None) -> set[str]:

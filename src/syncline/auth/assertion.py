@@ -1,9 +1,7 @@
 """Assertions: short-lived JSON Web Tokens that a key of ours vouches for, instead of a password (RFC 7523)."""
 
-from __future__ import annotations
-
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from pydantic import Field, model_validator
@@ -42,7 +40,7 @@ class Assertion(Part):
     lifetime: Duration = Field(default=300.0, description="How long each assertion holds")
 
     @model_validator(mode="after")
-    def _holds_for_a_while(self) -> Assertion:
+    def _holds_for_a_while(self) -> Self:
         if self.lifetime < 1:
             raise PydanticCustomError("assertion", "lifetime must be a second or more", {"loc": ["lifetime"]})
         return self

@@ -1,7 +1,5 @@
 """A client certificate, as a description: the transport makes TLS of it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

@@ -1,9 +1,7 @@
 """Several ways at once: a token and a signature, a key and a password."""
 
-from __future__ import annotations
-
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -28,7 +26,7 @@ class Combined(Auth):
         return {"auths": value} if isinstance(value, list | tuple) else value
 
     @model_validator(mode="after")
-    def _has_one_token(self) -> Combined:
+    def _has_one_token(self) -> Self:
         if sum(auth.needs_token for auth in self.auths) > 1:
             raise PydanticCustomError("combined_auth", "only one of a combination can have a token that runs out", {})
         return self

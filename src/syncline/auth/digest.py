@@ -1,7 +1,5 @@
 """User name and password that are proved, and not sent (RFC 7616)."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A signature over parts of the request, made afresh for each attempt (RFC 2104)."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac
@@ -9,7 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -154,7 +152,7 @@ class Hmac(Auth):
         return value
 
     @model_validator(mode="after")
-    def _sends_what_it_signs(self) -> Hmac:
+    def _sends_what_it_signs(self) -> Self:
         template = self.template or ""
         if self.template is not None and "{signature}" not in template:
             raise PydanticCustomError("sign", "template has no {signature} in it", {"loc": ["template"]})

@@ -1,11 +1,9 @@
 """A token that we sign ourselves, afresh before each one runs out (RFC 7519)."""
 
-from __future__ import annotations
-
 import base64
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -61,7 +59,7 @@ class Jwt(Auth):
         return value
 
     @model_validator(mode="after")
-    def _holds_for_a_while(self) -> Jwt:
+    def _holds_for_a_while(self) -> Self:
         if self.lifetime < 1:
             raise PydanticCustomError("jwt_lifetime", "lifetime must be a second or more", {"loc": ["lifetime"]})
         if not 0 <= self.backdate < self.lifetime:

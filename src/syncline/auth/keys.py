@@ -1,10 +1,8 @@
 """Credentials that are sent as they are: keys, tokens, user name and password."""
 
-from __future__ import annotations
-
 import base64
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -73,7 +71,7 @@ class Basic(Auth):
         return None if value == "" else value
 
     @model_validator(mode="after")
-    def _has_a_secret(self) -> Basic:
+    def _has_a_secret(self) -> Self:
         if self.password is None and isinstance(self.username, str):
             raise PydanticCustomError(
                 LITERAL_SECRET,

@@ -1,7 +1,5 @@
 """A client certificate as the only credential, or beside others (RFC 8705)."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Literal
 

@@ -1,12 +1,10 @@
 """OAuth 1.0a: a signature with two secrets, made afresh for each attempt (RFC 5849)."""
 
-from __future__ import annotations
-
 import base64
 import hmac
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from pydantic import Field, model_validator
@@ -40,7 +38,7 @@ class OAuth1(Auth):
     realm: Text | None = Field(default=None, description="The realm, where the server asks for one: NetSuite's account")
 
     @model_validator(mode="after")
-    def _has_what_it_signs_with(self) -> OAuth1:
+    def _has_what_it_signs_with(self) -> Self:
         needed = "key" if self.method.startswith("RSA") else "consumer_secret"
         if getattr(self, needed) is None:
             raise PydanticCustomError(

@@ -1,9 +1,7 @@
 """What an integration file says about an authorisation server (RFC 6749)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -149,7 +147,7 @@ class OAuth2Fields(Auth):
         return value
 
     @model_validator(mode="after")
-    def _has_what_it_needs(self) -> OAuth2Fields:
+    def _has_what_it_needs(self) -> Self:
         for needed in self._needed():
             if not any(getattr(self, name) is not None for name in needed.split(" or ")):
                 raise PydanticCustomError(

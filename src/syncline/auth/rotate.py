@@ -1,9 +1,7 @@
 """Several keys for one API, used in turn."""
 
-from __future__ import annotations
-
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -29,7 +27,7 @@ class Rotate(Auth):
     )
 
     @model_validator(mode="after")
-    def _has_no_tokens(self) -> Rotate:
+    def _has_no_tokens(self) -> Self:
         if any(auth.needs_token for auth in self.auths):
             raise PydanticCustomError("rotate", "keys that are used in turn cannot have tokens that run out", {})
         return self

@@ -1,11 +1,9 @@
 """Logging in with one request, and showing what it gave with every other."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -108,7 +106,7 @@ class Session(Auth):
         return value
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Session:
+    def _fits_together(self) -> Self:
         for names, most in (
             (("url", "path"), 1),
             (("document", "form"), 1),
@@ -145,7 +143,7 @@ class Session(Auth):
     def place(self) -> str:
         return self.in_ or ("cookie" if self.token_cookie else "header")
 
-    def at(self, base_url: str) -> Session:
+    def at(self, base_url: str) -> Self:
         if self.path is None:
             return self
         return self.model_copy(update={"url": Secret(base_url.rstrip("/") + self.path), "path": None})

@@ -1,7 +1,5 @@
 """AWS Signature Version 4, made afresh for each attempt."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from datetime import UTC, datetime

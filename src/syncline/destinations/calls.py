@@ -1,7 +1,5 @@
 """How rows become requests to another API: the part of a target that destinations of kind rest and graphql understand."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator

@@ -1,7 +1,5 @@
 """What a stream says about its rows at the destination: where they go, how, and what becomes of those whose records are gone."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field

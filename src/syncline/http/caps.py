@@ -1,7 +1,5 @@
 """Caps: where even a hostile API meets an end."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from syncline.errors import PaginationError

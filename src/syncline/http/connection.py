@@ -1,7 +1,5 @@
 """The configuration of a connection to an API: where, who, how often, how long."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -1,7 +1,5 @@
 """Whom TLS connections trust, and what everybody would want to know about the certificates that they meet."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import ssl

@@ -1,10 +1,8 @@
 """The mapping as it stands in the file: for each target, where its value comes from and what becomes of it."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BeforeValidator,
@@ -108,7 +106,7 @@ class FieldMapping(Part):
     transform: Annotated[Chain, ChainRule()] | None = Field(
         default=None, description="What is done to the value: trim | lower, multiply(100), package.module:function."
     )
-    each: Mapping | None = Field(
+    each: "Mapping | None" = Field(
         default=None, description="A mapping for every element of the list at source; gives a list of objects."
     )
     required: StrictBool = Field(default=False, description="Reject the record where the value is absent or null.")
@@ -117,7 +115,7 @@ class FieldMapping(Part):
     )
 
     @model_validator(mode="after")
-    def _one_origin(self) -> FieldMapping:
+    def _one_origin(self) -> Self:
         given = [name for name in ORIGINS if getattr(self, name) not in (None, UNSET) or self._is_null(name)]
         if not given:
             raise PydanticCustomError("origin", "one of source, value, template, coalesce is needed", {})

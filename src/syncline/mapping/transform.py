@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any, TypeVar, overload
 
@@ -80,6 +81,8 @@ class Transform(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _register: dict[str, Transform] = {}
+_declared: dict[str, Callable[[], Transform]] = {}
+"""Standard transforms by name: their signatures are read when a file names them."""
 _looked_for_plugins: list[bool] = []
 
 
@@ -87,22 +90,30 @@ def define(group: str, *, inverse: str | None = None, takes_null: bool = False) 
     """Declare one of the standard transforms; a function without a parameter `value` is a configured one."""
 
     def enter(function: F) -> F:
-        name = function.__name__.rstrip("_")
-        parameters = list(inspect.signature(function).parameters.values())
-        configured = not parameters or parameters[0].name != "value"
-        own = parameters if configured else parameters[1:]
-        _register[name] = Transform(
-            name=name,
-            group=group,
-            function=function,
-            parameters=tuple(map(_parameter, own)),
-            inverse=inverse,
-            takes_null=takes_null,
-            configured=configured,
-        )
+        _declared[function.__name__.rstrip("_")] = partial(_standard, function, group, inverse, takes_null)
         return function
 
     return enter
+
+
+def _standard(function: Callable[..., Any], group: str, inverse: str | None, takes_null: bool) -> Transform:
+    parameters = list(inspect.signature(function).parameters.values())
+    configured = not parameters or parameters[0].name != "value"
+    return Transform(
+        name=function.__name__.rstrip("_"),
+        group=group,
+        function=function,
+        parameters=tuple(map(_parameter, parameters if configured else parameters[1:])),
+        inverse=inverse,
+        takes_null=takes_null,
+        configured=configured,
+    )
+
+
+def _registered(name: str) -> Transform | None:
+    if name not in _register and name in _declared:
+        _register[name] = _declared[name]()
+    return _register.get(name)
 
 
 @overload
@@ -121,7 +132,7 @@ def transform(
     def enter(function: F) -> F:
         known_as = name or function.__name__
         made = foreign(function, known_as, inverse=inverse, takes_null=takes_null)
-        taken = _register.get(known_as)
+        taken = _registered(known_as)
         if taken is not None and _origin(taken.function) != _origin(function):
             raise ValueError(f"the transform {known_as!r} is taken by {'.'.join(_origin(taken.function))}")
         _register[known_as] = made
@@ -156,11 +167,13 @@ def known_transforms() -> Mapping[str, Transform]:
         for point in entry_points(group=ENTRY_POINTS):
             if point.name.startswith(_ENTRY_PREFIX):
                 point.load()
+    for name in _declared:
+        _registered(name)
     return dict(sorted(_register.items()))
 
 
 def find_transform(name: str) -> Transform | None:
-    return _register.get(name) or known_transforms().get(name)
+    return _registered(name) or known_transforms().get(name)
 
 
 ARGUMENT_TYPES: dict[str, tuple[tuple[type, ...], str]] = {

@@ -1,8 +1,6 @@
 """Pages by a cursor that the answer before gave."""
 
-from __future__ import annotations
-
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -48,7 +46,7 @@ class Cursor(Pagination):
     has_more: PathText | None = Field(default=None, description="Path to a flag that says whether a page follows")
 
     @model_validator(mode="after")
-    def _knows_from_and_to(self) -> Cursor:
+    def _knows_from_and_to(self) -> Self:
         if sum(source is not None for source in (self.next, self.next_header, self.last_record)) != 1:
             raise PydanticCustomError(
                 "cursor", "say where the cursor comes from: one of next, next_header, last_record", {}

@@ -1,7 +1,5 @@
 """Pages of a GraphQL connection (GraphQL Cursor Connections Specification)."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Pages whose address the answer before gave, in its body or in a Link header."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 from urllib.parse import urljoin
 

@@ -1,9 +1,7 @@
 """Pages by the number of records before them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -46,7 +44,7 @@ class Offset(Pagination):
     )
 
     @model_validator(mode="after")
-    def _goes_forward(self) -> Offset:
+    def _goes_forward(self) -> Self:
         if self.limit is not None and self.overlap is not None and self.overlap >= self.limit:
             raise PydanticCustomError(
                 "offset", "overlap must be smaller than limit, or no page would bring anything new", {}

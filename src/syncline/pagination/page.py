@@ -1,9 +1,7 @@
 """Pages by their number."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -35,7 +33,7 @@ class PageNumber(Pagination):
     key: PathText = Field(default="id", description="Path to what identifies a record, to notice one that comes twice")
 
     @model_validator(mode="after")
-    def _is_sent_somewhere(self) -> PageNumber:
+    def _is_sent_somewhere(self) -> Self:
         check_places(self.in_, self.page_param, self.size_param)
         return self
 

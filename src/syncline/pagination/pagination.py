@@ -1,7 +1,5 @@
 """What every kind of pagination can do, and the plainest of them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, get_args

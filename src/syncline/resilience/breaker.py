@@ -1,7 +1,5 @@
 """When to stop sending: a circuit that opens after failures in a row and lets one probe through when its time has come."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from math import inf
 from typing import Literal

@@ -1,7 +1,5 @@
 """How often requests may be sent, as the file says it."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, field_validator

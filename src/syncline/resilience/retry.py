@@ -1,7 +1,5 @@
 """When to send again: which failures, after how long, and how often in all."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import msgspec

@@ -1,10 +1,8 @@
 """What a stream reads: the part of a stream that its source understands."""
 
-from __future__ import annotations
-
 import re
 import string
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -34,7 +32,7 @@ class Incremental(Part):
     lookback_steps: int = Field(default=0, ge=0, description="The same for a cursor that is a number, in its own unit")
 
     @model_validator(mode="after")
-    def _has_one_place(self) -> Incremental:
+    def _has_one_place(self) -> Self:
         if sum(place is not None for place in (self.param, self.body_param, self.variable)) != 1:
             raise PydanticCustomError(
                 "incremental", "say where the cursor is sent: one of param, body_param, variable", {}
@@ -69,7 +67,7 @@ class Partitions(Part):
         return self.as_ or self.param or "partition"
 
     @model_validator(mode="after")
-    def _has_a_name(self) -> Partitions:
+    def _has_a_name(self) -> Self:
         if not self.param and not self.as_:
             raise PydanticCustomError("partitions", "say param (a query parameter) or as (a name used in path)", {})
         if len(set(self.values)) != len(self.values):

@@ -1,7 +1,5 @@
 """GraphQL: a source with one address, and a query for each stream."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Sources that are asked page by page over HTTP, and the first of them: REST."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Whom to tell what about an integration, and when to leave them alone."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime, time
 from typing import Literal

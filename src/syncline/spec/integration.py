@@ -1,7 +1,5 @@
 """A whole integration as one value."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime
 from typing import Annotated, Any, Literal

@@ -1,12 +1,10 @@
 """When an integration runs: pure rules, exact over every change of the clocks."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -48,7 +46,7 @@ class Schedule(Part):
     )
 
     @model_validator(mode="after")
-    def _means_one_thing(self) -> Schedule:
+    def _means_one_thing(self) -> Self:
         said = [name for name in ("every", "daily", "cron", "realtime") if getattr(self, name)]
         if len(said) != 1:
             raise PydanticCustomError("schedule", "say one of every, daily, cron and realtime", {})

@@ -1,7 +1,5 @@
 """Other APIs as destinations: kind rest and kind graphql."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path

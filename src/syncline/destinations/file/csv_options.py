@@ -1,7 +1,5 @@
 """How CSV is spelled."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Files as a destination: one folder, on this machine or in a store; only complete files are ever visible."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path

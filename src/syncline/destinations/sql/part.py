@@ -1,7 +1,5 @@
 """Destinations that speak SQL: one kind, one URL; the URL's scheme decides which dialect does the work."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
