@@ -13,7 +13,7 @@ from syncline.cli.door import block, redacted_error, redacted_text
 from syncline.cli.paint import Paint, aligned, printable
 from syncline.engine import Conduct, Report
 from syncline.errors import SynclineError
-from syncline.model.units import span
+from syncline.model.units import many, span
 from syncline.spec import Integration
 
 MARKS = {"done": "✓", "partial": "◐", "deferred": "◷", "interrupted": "■"}
@@ -68,20 +68,16 @@ def _check(adds_up: bool) -> str:
 def conduct_line(conduct: Conduct) -> str:
     """`27 requests · 3 retries · 1 × 429 · 1 × 5xx · 2 broken · 2 tokens · waited 1.2 s`."""
     parts = [
-        _many(conduct.requests, "request"),
-        _many(conduct.retries, "retry", "retries"),
+        many(conduct.requests, "request"),
+        many(conduct.retries, "retry", "retries"),
         f"{conduct.rate_limited} × 429",
         f"{conduct.server_errors} × 5xx",
         f"{conduct.broken} broken",
-        f"{_many(conduct.tokens, 'token')} obtained",
+        f"{many(conduct.tokens, 'token')} obtained",
     ]
     if conduct.waited >= 0.1:
         parts.append(f"waited {span(conduct.waited)}")
     return " · ".join(parts)
-
-
-def _many(count: int, one: str, many: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def reported_block(error: dict[str, Any], *, colour: bool) -> str:

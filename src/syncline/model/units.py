@@ -66,6 +66,11 @@ def span(seconds: float) -> str:
     return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
 
 
+def many(count: int, one: str, more: str | None = None) -> str:
+    """`1 retry`, `1,200 retries`."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 def read_rate(value: Any) -> Rate:
     if isinstance(value, Rate):
         return value

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from syncline.engine import Report
-from syncline.model.units import span
+from syncline.model.units import many, span
 from syncline.operate.pages.board import attention
 from syncline.operate.pages.charts import Bar, columns, key
 from syncline.operate.pages.frame import page
@@ -152,7 +152,8 @@ def _charts(look: Look) -> Html:
 
 def _requests(report: Report, look: Look) -> Bar:
     done = report.conduct
-    title = f"{ago(report.started_at, look.now)}: {done.requests:,} requests, {done.retries:,} retries, {done.rate_limited:,} × 429"
+    counts = f"{many(done.requests, 'request')}, {many(done.retries, 'retry', 'retries')}, {done.rate_limited:,} × 429"
+    title = f"{ago(report.started_at, look.now)}: {counts}"
     return Bar(((max(done.requests - done.retries, 0), "unchanged"), (done.retries, "rejected")), title)
 
 
