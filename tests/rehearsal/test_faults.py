@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from syncline.rehearsal.plan import concerned, mixture
 from syncline.rehearsal.simulator.faults import faults
+from syncline.spec import loads
 from tests.rehearsal.acts import PLAIN, act
 
 
@@ -37,6 +39,15 @@ def test_a_fault_strikes_again_after_so_many_calls() -> None:
     struck = [count for count in range(1, 2_000) if now_and_then.strikes(count)]
     assert 150 < len(struck) < 250
     assert struck[0] >= 11 and struck[-1] <= 1_010
+
+
+def test_some_faults_are_mixed_where_they_are_named_only() -> None:
+    integration = loads(PLAIN)
+    drawn = {fault.name for seed in range(100) for fault in mixture(integration, seed).faults}
+    assert len(drawn) > 20
+    assert not drawn & {"overlap", "twice", "destination-away"}
+    named = mixture(integration, 1, concerned(integration, ["overlap", "twice"]))
+    assert {fault.name for fault in named.faults} == {"overlap", "twice"}
 
 
 def test_without_faults_two_runs_do_and_the_limit_is_kept(tmp_path: Path) -> None:
