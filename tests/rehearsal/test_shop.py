@@ -14,6 +14,7 @@ from syncline.rehearsal.shop.goods import Goods
 from tests.rehearsal.conftest import Visit
 
 CALM = Faults.none()
+ODD = {"Authorization": "Basic no base 64"}
 
 
 def only(**switches: object) -> Faults:
@@ -153,6 +154,11 @@ async def test_a_token_is_needed_and_a_refresh_token_serves_once(visit: Visit) -
         assert (await client.once("POST", "/oauth/token", data=used))[0] == 400
         wrong = {**form, "client_secret": "guess", "grant_type": "client_credentials"}
         assert (await client.once("POST", "/oauth/token", data=wrong))[0] == 401
+        status, text = await client.once("POST", "/oauth/token", data={**form, "grant_type": "password"})
+        assert status == 400 and "unsupported_grant_type" in text
+        grant = {"grant_type": "client_credentials"}
+        async with client.session.post(f"{client.url}/oauth/token", headers=ODD, data=grant) as odd:
+            assert odd.status == 401
         assert client.shop.stats.tokens == 1
 
 

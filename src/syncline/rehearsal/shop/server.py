@@ -21,11 +21,12 @@ from syncline.rehearsal.simulator.faults import Fault, Scene, TokenRevoked
 from syncline.rehearsal.simulator.quota import Quota
 from syncline.rehearsal.simulator.striking import Striking, answer_under
 from syncline.rehearsal.simulator.tokens import TokenDoor
-from syncline.rehearsal.simulator.wire import Answer, Call, answered
+from syncline.rehearsal.simulator.wire import Answer, Call, answered, refused
 from syncline.resilience import Limits
 
 GATED = ("/v2/", "/graphql")
 CLIENT = "practice-client"
+GRANTS = ("client_credentials", "refresh_token")
 
 
 class Stats(msgspec.Struct, kw_only=True):
@@ -71,6 +72,11 @@ class Tokens(TokenDoor):
             }
         )
         super().__init__(auth, seed, lifetime, forgiving=False)
+
+    def serve(self, call: Call, now: datetime) -> Answer:
+        if call.form.get("grant_type") not in GRANTS:
+            return refused(400, "unsupported_grant_type", f"this shop knows {' and '.join(GRANTS)}")
+        return super().serve(call, now)
 
 
 class Shop:

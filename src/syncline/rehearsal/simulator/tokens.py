@@ -45,7 +45,7 @@ class TokenDoor(Door):
 
     def serve(self, call: Call, now: datetime) -> Answer:
         given = call.json if "json" in call.headers.get("Content-Type", "") else call.form
-        given = {self._plain(name): value for name, value in (given or {}).items()}
+        given = {self._plain(name): value for name, value in given.items()} if isinstance(given, dict) else {}
         if not self._knows(call, given, now):
             return refused(401, "invalid_client", "the client's id or secret is wrong", {"WWW-Authenticate": "Basic"})
         grant = str(given.get("grant_type", ""))
@@ -71,7 +71,10 @@ class TokenDoor(Door):
         wanted = (reveal(self.auth.client_id or ""), reveal(self.auth.client_secret))
         scheme, _, pair = call.headers.get("Authorization", "").partition(" ")
         if scheme == "Basic":
-            name, _, secret = base64.b64decode(pair).decode("utf-8", "replace").partition(":")
+            try:
+                name, _, secret = base64.b64decode(pair, validate=True).decode().partition(":")
+            except ValueError:
+                return False
             return wanted in ((unquote_plus(name), unquote_plus(secret)), (name, secret))
         return wanted == (given.get("client_id"), given.get("client_secret"))
 
