@@ -53,3 +53,20 @@ def test_each_effect_happens_once(name: str, struck: str, tmp_path: Path) -> Non
     assert report.problems == []
     assert len(report.struck) == len(drawn)
     assert report.passes[-1].verdicts["things"].found >= 25
+
+
+@pytest.mark.parametrize("struck", ["malformed", "html", "cut"])
+@pytest.mark.parametrize("name", ["keyed", "matched", "looked-up"])
+def test_r7_a_creation_whose_answer_says_nothing_is_looked_up_and_not_sent_again(
+    name: str, struck: str, tmp_path: Path
+) -> None:
+    destination, into = INTO[name]
+    text = PLAIN.replace('{kind: sql, url: "sqlite:///things.db"}', destination).replace(
+        "    mapping:\n      id: {source: id, required: true}\n      name: {source: name, required: true}\n",
+        f"    into: {{{into}}}\n    mapping:\n      id: {{source: id, required: true}}\n"
+        '      name: {template: "{id}-x"}\n',
+    )
+    # the first are lookups, where there are any
+    report = act(text, tmp_path, faults()[struck](at=2 if name == "keyed" else 12, place="writes"), size=10)
+    assert report.problems == []
+    assert [seen.method for seen in report.seen if seen.fault == struck] == ["POST"]

@@ -140,15 +140,20 @@ class Courier:
         except SynclineError as error:
             verdict = verdict_of(error, operation, self.dialect.target)
             trip.answered |= verdict.fate in ("confirmed", "rejected")
-            verdict = msgspec.structs.replace(verdict, again=verdict.again and self._harmless(call))
-            return [verdict] * len(call.effects)
+            return self._cautious(call, [verdict] * len(call.effects))
         emit(Reached(station="answer received"))
         trip.answered = True
         if call.many:
             references = [self.dialect.reference(effect) for effect in call.effects]
-            return self._answers.of_batch(operation, request, response, references)
+            return self._cautious(call, self._answers.of_batch(operation, request, response, references))
         placed = self.dialect.names_record(operation)
-        return [self._answers.of_single(operation, request, response, placed=placed)]
+        return self._cautious(call, [self._answers.of_single(operation, request, response, placed=placed)])
+
+    def _cautious(self, call: Call, verdicts: Sequence[Verdict] | None) -> Sequence[Verdict] | None:
+        """Nothing is sent again as it is that could do harm twice, whether no answer came or one that says nothing (R7)."""
+        if verdicts is None or self._harmless(call):
+            return verdicts
+        return [msgspec.structs.replace(verdict, again=False) for verdict in verdicts]
 
     async def _keep(self, pairs: Any, trip: Trip, keeper: Keeper) -> None:
         known: list[Effect] = []
