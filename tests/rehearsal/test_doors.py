@@ -125,3 +125,13 @@ def test_r11_a_signature_that_is_refused_for_its_time_is_made_anew_by_the_apis(
     assert report.passes[0].exit_code == 0
     refused = [seen for seen in report.seen if seen.status == 401 and seen.at <= report.passes[0].ended]
     assert len(refused) == (0 if name == "hmac-nonce" else 1), "which has no time in it"
+
+
+def test_a_digest_is_not_signed_before_its_turn_comes(tmp_path: Path) -> None:
+    """Counts have to rise as requests arrive, and one that waits for its turn would come behind those that were signed after it."""
+    parted = _with(WAYS["digest"]).replace("rate_limit: 10/s", "rate_limit: 2/s")
+    parted = parted.replace("    incremental: {cursor: updated_at, param: since}\n", "")  # or the first page goes alone
+    parted = parted.replace("path: /things", "path: /things\n    partitions: {param: region, values: [eu, us, ap]}")
+    report = act(parted, tmp_path, faults()["502"](at=2))
+    assert report.problems == []
+    assert report.passes[0].exit_code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -21,13 +22,17 @@ APART = timedelta(seconds=30)
 
 
 class Authorising(msgspec.Struct, frozen=True, kw_only=True):
-    """What the layer needs: whom to trust, the connection's own headers and parameters, and how to sign."""
+    """What the layer needs: whom to trust, the connection's own headers and parameters, and how to sign.
+
+    `ready` waits for the limiter's leave to send, so that nothing stands in line with a time or a count in its signature.
+    """
 
     origins: Origins
     headers: dict[str, str | Secret]
     params: dict[str, str | Secret]
     auth: Auth | None
     tokens: Tokens | None
+    ready: Callable[[Request], Awaitable[object]]
 
 
 class TheirClock:
@@ -72,9 +77,11 @@ def authorised(send: Send, rule: Authorising, clock: Clock) -> Send:
         if auth is None:
             return await send(request)
         token = await tokens.fresh() if tokens else None
+        await rule.ready(request)
         signed_by = theirs.ahead
         response = await send(auth.sign(request, token, theirs.now()))
         if auth.signs_time and theirs.refused(response, signed_by):
+            await rule.ready(request)
             response = await send(auth.sign(request, token, theirs.now()))
         if not auth.refused(response):
             return response
@@ -84,6 +91,7 @@ def authorised(send: Send, rule: Authorising, clock: Clock) -> Send:
             token = await tokens.renewed(token, response)
             if response.status == TOO_MANY and not auth.fresh(token, clock.monotonic()):
                 return response  # every key is used up, and none of them wrong
+            await rule.ready(request)
             response = await send(auth.sign(request, token, theirs.now()))
             if not auth.refused(response):
                 return response

@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from syncline.http.caps import Caps
 from syncline.http.client import Client
 from syncline.http.keeping import CircuitStore
 from syncline.http.layers import Retrying, Rules, layered, legible, observed, retried
-from syncline.http.limiting import Gate
+from syncline.http.limiting import Gate, ready
 from syncline.http.origins import Origins
 from syncline.http.pools import Pools
 from syncline.http.proxies import ProxyText
@@ -118,6 +119,7 @@ class Connection(Part):
                     params=_revealed(self.params),
                     auth=self.auth,
                     tokens=keeper,
+                    ready=partial(ready, gate, clock=clock),
                 ),
                 secrets=lambda: self._secrets(keeper),
             )

@@ -62,6 +62,21 @@ def limited(send: Send, gate: Gate, clock: Clock) -> Send:
     return sending
 
 
+async def ready(gate: Gate, request: Request, clock: Clock) -> Leave:
+    """Have leave in hand, and wait for it where it is used up or too old.
+
+    Whoever signs asks for it first: a signature has a time and a count in it, and must not stand in line.
+    """
+    leave = _leave.get()
+    if leave is not None and clock.monotonic() - leave.began > STALE:
+        gate.leave(leave, None)
+        leave = None
+    if leave is None:
+        leave = await gate.enter(request)
+        _leave.set(leave)
+    return leave
+
+
 def counted(send: Send, gate: Gate, clock: Clock) -> Send:
     """Send with the leave that was given, or wait for another: credentials that were renewed cost a second request, and
     requests that waited for a token together would all go at once when it comes.
@@ -70,13 +85,8 @@ def counted(send: Send, gate: Gate, clock: Clock) -> Send:
     """
 
     async def sending(request: Request) -> Response:
-        leave = _leave.get()
+        leave = await ready(gate, request, clock)
         _leave.set(None)
-        if leave is not None and clock.monotonic() - leave.began > STALE:
-            gate.leave(leave, None)
-            leave = None
-        if leave is None:
-            leave = await gate.enter(request)
         response: Response | None = None
         failed = False
         try:
