@@ -32,7 +32,7 @@ KILLED, AWAY = 8, 5
 MOVING = (Inserted, Changed, Deleted, Spoilt)
 """Faults that change what the API has: who is killed begins with it anew."""
 REPEATING = (SamePage, Overlap)
-"""Faults by which a page comes twice: what was read before a kill is not known by its content, and appended again."""
+"""Faults by which a page comes twice. What was read before a run was cut short is not known by its content, and appended again."""
 Way = list[tuple[str, str]]
 """The stations of a run in their order, each with its stream."""
 
@@ -71,10 +71,10 @@ def act_of(integration: Integration, seed: int) -> Act:
     """The act that this seed draws for its shape: few records, several batches."""
     act = mixture(integration, seed)
     parents = {parent.stream for stream in integration.streams for parent in stream.parents}
-    faults = [*act.faults]
-    if seed % KILLED == 0:
-        appends = any(stream.into.write == "append" for stream in integration.streams)
-        faults = [fault for fault in faults if not isinstance(fault, (*MOVING, *REPEATING) if appends else MOVING)]
+    faults = [fault for fault in act.faults if seed % KILLED or not isinstance(fault, MOVING)]
+    if any(stream.into.write == "append" for stream in integration.streams):
+        ends = seed % KILLED == 0 or any(fault.fate == "told" for fault in faults if not isinstance(fault, REPEATING))
+        faults = [fault for fault in faults if not (ends and isinstance(fault, REPEATING))]
     if DestinationAway.concerns(integration) and mixed(seed * 5) % AWAY == 0:
         faults.append(DestinationAway(at=1 + mixed(seed * 7) % 4))
     return msgspec.structs.replace(

@@ -226,6 +226,8 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
         for key in ("mapping", "incremental", "parent", "partitions"):
             if key in stream and stream[key] is None:
                 del stream[key]
+        if "incremental" in stream:
+            stream["into"] = {"write": "append"}
     return {
         "name": draw(NAMES),
         "source": source,
@@ -281,6 +283,7 @@ def test_a_literal_secret_is_refused_with_the_way_out() -> None:
     [
         (("primary_key: id", "primary_key: number"), "'number' is not among the mapped fields"),
         (("primary_key: id\n", "\n"), "upsert needs the stream's primary_key"),
+        (("write: upsert", "write: replace"), "an incremental pass brings only what is new"),
         (("path: /orders", "path: /orders/{shop}"), "{shop} is given by no parent"),
         (("path: /orders", "parent: {stream: oders, key: id, as: x}\n    path: /orders"), "there is no stream 'oders'"),
         (("path: /orders", "parent: {stream: orders, key: id, as: x}\n    path: /orders"), "is its own parent"),

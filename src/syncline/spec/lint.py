@@ -86,6 +86,12 @@ def _lint_stream(stream: Stream, known: tuple[str, ...]) -> Iterator[tuple[Path,
                 key_columns(stream)
             except MissingKey as missing:
                 yield ("mapping",), f"the key {missing.path!r} is not among the mapped fields; add {missing.suggestion}"
+    if stream.into.write == "replace" and stream.incremental is not None:
+        yield (
+            ("into", "write"),
+            "write: replace puts what a pass brings in the place of all rows, and an incremental pass brings only what is new; "
+            "write: upsert, or no incremental",
+        )
     yield from _lint_deletes(stream)
     targets = stream.mapping.targets if stream.mapping is not None else None
     for column in stream.into.children:
