@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,16 +13,17 @@ from typing import Any
 import pytest
 import yaml
 
+from syncline.rehearsal.killing import Kill
+from syncline.rehearsal.victims import Victim, Victims, warmed_up
 from syncline.state import Effect
 from syncline.state.store import open_state
 from tests.destinations.api.bench import INTO, KEYED, MATCHED
 from tests.destinations.api.contacts import Contacts
-from tests.destinations.api.syncing import STATIONS
 from tests.destinations.api.test_lost_answers import BATCHED_MATCHED, ONLY_BATCHES
 from tests.support.serving import serving
 
-ROOT = Path(__file__).parents[3]
 PEOPLE = 240
+STATIONS = ("outbox stored", "request sent", "answer received", "outcome stored", "checkpoint committed")
 WAYS: dict[str, dict[str, Any]] = {
     "keyed": {**KEYED, "batch": 10},
     "matched": {**MATCHED, "batch": 10, "lookup_delay": "0s"},
@@ -41,11 +40,13 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 @asynccontextmanager
-async def syncing(tmp_path: Path, into: dict[str, Any], **options: Any) -> AsyncIterator[tuple[Contacts, Path]]:
-    """The address book with people to sync into it, and the file that does it."""
+async def syncing(
+    tmp_path: Path, into: dict[str, Any], **options: Any
+) -> AsyncIterator[tuple[Contacts, Path, Victims]]:
+    """The address book with people to sync into it, the file that does it, and what makes processes that do."""
     contacts = Contacts(source=PEOPLE, idempotent="idempotency_header" in into, **options)
-    async with serving(contacts) as url:
-        yield contacts, write_file(tmp_path, url, into)
+    async with serving(contacts) as url, warmed_up("tests.crash.warm") as victims:
+        yield contacts, write_file(tmp_path, url, into), victims
 
 
 def write_file(folder: Path, url: str, into: dict[str, Any]) -> Path:
@@ -71,16 +72,9 @@ def write_file(folder: Path, url: str, into: dict[str, Any]) -> Path:
     return path
 
 
-async def start(file: Path, station: str = "never", count: int = 0) -> asyncio.subprocess.Process:
-    words = [sys.executable, "-m", "tests.destinations.api.syncing", str(file), station, str(count)]
-    return await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-
-
-async def finish(file: Path, *codes: int) -> str:
-    process = await start(file)
-    said, _ = await process.communicate()
-    assert process.returncode in (codes or (0,)), said.decode()
-    return said.decode()
+async def finish(victims: Victims, file: Path, *codes: int) -> None:
+    ended = await victims.run(file)
+    assert ended.exit_code in (codes or (0,)), ended
 
 
 async def doubts(file: Path) -> list[Effect]:
@@ -96,12 +90,10 @@ def wanted() -> set[str]:
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "neither"])
 async def test_r6_r7_killed_at_every_station_each_effect_happens_once(tmp_path: Path, way: str):
     """One run after the other dies the second time that it comes to the next station."""
-    async with syncing(tmp_path, WAYS[way]) as (contacts, file):
+    async with syncing(tmp_path, WAYS[way]) as (contacts, file, victims):
         for station in STATIONS:
-            process = await start(file, station, 2)
-            await process.communicate()
-            assert process.returncode == -signal.SIGKILL, station
-        await finish(file)
+            assert (await victims.run(file, kill=Kill(station=station, count=2))).killed, station
+        await finish(victims, file)
         assert contacts.counted("create") == dict.fromkeys(wanted(), 1)
         assert contacts.counted("update") == {}
         assert await doubts(file) == []
@@ -111,20 +103,18 @@ async def test_r6_r7_killed_at_every_station_each_effect_happens_once(tmp_path: 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "neither"])
 async def test_r6_r7_killed_between_the_commit_and_its_answer(tmp_path: Path, way: str):
     """The address book itself kills whoever asked, once it has acted and before it answers."""
-    async with syncing(tmp_path, WAYS[way]) as (contacts, file):
+    async with syncing(tmp_path, WAYS[way]) as (contacts, file, victims):
         for after in (1, 9, 25):
-            process = await start(file)
-            done = len(contacts.effects)
+            at, victim = len(contacts.effects) + after, victims.start(file)
 
-            def kill(effect: Any, process: Any = process, at: int = done + after) -> None:
+            def kill(effect: Any, at: int = at, victim: Victim = victim) -> None:
                 if len(contacts.effects) == at:
-                    process.kill()
+                    os.kill(victim.started.result(), signal.SIGKILL)
 
             contacts.committed = kill
-            await process.communicate()
-            assert process.returncode == -signal.SIGKILL
+            assert (await victim.ended()).killed
         contacts.committed = lambda effect: None
-        await finish(file)
+        await finish(victims, file)
         assert contacts.counted("create") == dict.fromkeys(wanted(), 1)
         assert await doubts(file) == []
 
@@ -134,10 +124,10 @@ async def test_r6_r7_killed_between_the_commit_and_its_answer(tmp_path: Path, wa
 async def test_r7_killed_where_nobody_can_be_asked_nothing_is_sent_twice_and_the_doubts_are_told(
     tmp_path: Path, station: str
 ):
-    async with syncing(tmp_path, WAYS["neither"]) as (contacts, file):
+    async with syncing(tmp_path, WAYS["neither"]) as (contacts, file, victims):
         for count in (1, 2):
-            await (await start(file, station, count)).communicate()
-        await finish(file, 0, 5)
+            await victims.run(file, kill=Kill(station=station, count=count))
+        await finish(victims, file, 0, 5)
         made = contacts.counted("create")
         assert set(made.values()) == {1}
         in_doubt = await doubts(file)
@@ -151,14 +141,10 @@ async def test_r7_killed_where_nobody_can_be_asked_nothing_is_sent_twice_and_the
 @pytest.mark.parametrize("way", ["keyed", "batches, matched", "append, keyed"])
 async def test_r6_r7_killed_at_random_with_every_fifth_answer_lost(tmp_path: Path, way: str):
     rng = random.Random(way)
-    async with syncing(tmp_path, WAYS[way], drops=0.2) as (contacts, file):
+    async with syncing(tmp_path, WAYS[way], drops=0.2) as (contacts, file, victims):
         for _ in range(4):
-            process = await start(file)
-            await asyncio.sleep(rng.uniform(0.3, 1.2))  # a real process in real time: there is nothing else to wait on
-            if process.returncode is None:
-                os.kill(process.pid, signal.SIGKILL)
-            await process.communicate()
-        await finish(file)
+            await victims.run(file, kill=Kill(after=rng.uniform(0.02, 0.3)))
+        await finish(victims, file)
         twice = contacts.counted("create")
         if way == "append, keyed":  # every complete pass adds every row
             assert len(set(twice.values())) == 1
