@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from syncline.rehearsal.simulator.wire import Answer, Call
+from tests.support.forked import forked
 from tests.support.serving import Saying, serving_aside
 
 SHOP = Path(__file__).parents[2] / "src/syncline/cli/verbs/shop-orders.yaml"
@@ -34,6 +35,11 @@ def environment(**more: str) -> dict[str, str]:
 
 def syncline(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end, without a terminal."""
+    return forked(words, cwd=cwd, env=environment(**env))
+
+
+def started(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """The same in a process that starts anew: for what its start itself has to show."""
     return subprocess.run(
         command(*words),
         cwd=cwd,

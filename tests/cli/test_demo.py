@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.conftest import SHOP, syncline
+from tests.cli.conftest import SHOP, started, syncline
 
 EXAMPLE = Path(__file__).parents[2] / "examples/shop-orders.yaml"
 
 
 @pytest.mark.slow
 def test_u1_one_command_shows_the_whole_within_a_minute(tmp_path: Path) -> None:
-    done = syncline("demo", cwd=tmp_path, http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9")
+    done = started("demo", cwd=tmp_path, http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5,000 orders" in done.stdout
     assert "✓ the second run wrote 40 rows: exactly the 40 orders that changed" in done.stdout

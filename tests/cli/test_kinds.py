@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from syncline.rehearsal.simulator.wire import Answer, Call, answered
-from tests.cli.conftest import PLAIN, Answering, syncline
+from tests.cli.conftest import PLAIN, Answering, started
 
 PAGE = (Path(__file__).parents[2] / "docs/how-to/kinds.md").read_text()
 
@@ -45,14 +45,14 @@ def test_the_documented_kind_is_found_by_its_entry_point(tmp_path: Path, answeri
     (tmp_path / "plain.yaml").write_text(re.sub(r"auth: .+", house, text))
     env = {"PYTHONPATH": str(installed(tmp_path, module[1])), "HOUSE_WORD": "open-sesame"}
 
-    checked = syncline("check", "--lint", "plain.yaml", cwd=tmp_path, **env)
+    checked = started("check", "--lint", "plain.yaml", cwd=tmp_path, **env)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert '"auth.house"' in syncline("schema", cwd=tmp_path, **env).stdout
-    ran = syncline("run", "plain.yaml", "--no-progress", cwd=tmp_path, **env)
+    assert '"auth.house"' in started("schema", cwd=tmp_path, **env).stdout
+    ran = started("run", "plain.yaml", "--no-progress", cwd=tmp_path, **env)
     assert ran.returncode == 0, ran.stderr
     assert seen == ["open-sesame"]
 
-    absent = syncline("check", "plain.yaml", cwd=tmp_path, HOUSE_WORD="open-sesame")
+    absent = started("check", "plain.yaml", cwd=tmp_path, HOUSE_WORD="open-sesame")
     assert absent.returncode == 2
     assert "there is no auth kind 'house'" in absent.stdout + absent.stderr
 
@@ -61,9 +61,9 @@ def test_a_package_that_cannot_be_imported_is_named_to_who_needs_it_and_stops_no
     env = {"PYTHONPATH": str(installed(tmp_path, "import nothing_of_this_name\n")), "PLAIN_TOKEN": "t"}
     text = PLAIN.format(url="http://127.0.0.1:9")
     (tmp_path / "plain.yaml").write_text(text)
-    assert syncline("check", "--lint", "plain.yaml", cwd=tmp_path, **env).returncode == 0
+    assert started("check", "--lint", "plain.yaml", cwd=tmp_path, **env).returncode == 0
     (tmp_path / "house.yaml").write_text(re.sub(r"auth: .+", "auth: {kind: house}", text))
-    told = syncline("check", "house.yaml", cwd=tmp_path, **env)
+    told = started("check", "house.yaml", cwd=tmp_path, **env)
     assert told.returncode == 2
     what = " ".join((told.stdout + told.stderr).split())
     assert "auth kind 'house' comes from package 'house-auth'" in what
