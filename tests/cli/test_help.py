@@ -108,6 +108,11 @@ def test_u3_a_small_run_imports_what_it_needs_and_no_more(folder: Path) -> None:
     assert len(imported - ours - libraries) <= 40
 
 
+def test_u3_lines_of_json_need_no_other_format() -> None:
+    others = {"syncline.destinations.file.parquet", "syncline.destinations.file.csv_text", "syncline.destinations.sql"}
+    assert not others & _modules("import syncline.destinations.file.opening")
+
+
 def test_u3_a_small_run_compiles_few_patterns(folder: Path) -> None:
     """Of PyYAML's patterns it needs none, and of ours those alone that it looks with."""
     patterns = _printed(

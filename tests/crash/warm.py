@@ -1,6 +1,8 @@
 """What every victim would import and make anew; a process that has done it already makes victims at once."""
 
+import syncline.destinations.file.csv_text
 import syncline.destinations.file.opening
+import syncline.destinations.file.parquet
 import syncline.destinations.file.sink
 import syncline.destinations.file.text_files
 import syncline.destinations.sql.sink

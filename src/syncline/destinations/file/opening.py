@@ -7,19 +7,17 @@ import hashlib
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, Protocol, cast
 
 from syncline.databases import Address
 from syncline.destinations.destination import Trial
 from syncline.destinations.file.columns import Columns
-from syncline.destinations.file.csv_text import CsvText
+from syncline.destinations.file.csv_options import Csv
 from syncline.destinations.file.encoding import Encoder, Format
 from syncline.destinations.file.file_pass import Setting
 from syncline.destinations.file.json_lines import JsonLines
-from syncline.destinations.file.layout import named
+from syncline.destinations.file.layout import Layout, named
 from syncline.destinations.file.names import escaped
-from syncline.destinations.file.parquet import Parquet
-from syncline.destinations.file.part import File
 from syncline.destinations.file.placing import Placer
 from syncline.destinations.file.publishing import Publisher
 from syncline.destinations.file.remote import RemoteStore, scheme_of
@@ -29,16 +27,38 @@ from syncline.destinations.file.store import LocalStore, Store
 from syncline.destinations.file.text_files import Compression
 from syncline.destinations.target import SchemaPolicy, Target
 from syncline.errors import PlanError
-from syncline.model import Batch, reveal
+from syncline.model import Batch, Reference, Secret, reveal
 
 SHOWN_PATHS = 3
 """How many of the files that a trial would write are named."""
 
 
+class Described(Protocol):
+    """What a part says about its files, defaults worked out."""
+
+    @property
+    def format_name(self) -> str: ...
+    @property
+    def compression_name(self) -> str: ...
+    @property
+    def max_file(self) -> int | None: ...
+    @property
+    def max_partitions(self) -> int: ...
+    @property
+    def csv(self) -> Csv: ...
+    @property
+    def storage(self) -> dict[str, Any]: ...
+    @property
+    def spool(self) -> str | Reference | Secret | None: ...
+
+    def layout(self, target: Target, stream: str) -> Layout:
+        """Where the files of such a target go. Raises PlanError."""
+
+
 class Opening:
     """One file destination being opened; its store is connected to when the first stream begins."""
 
-    def __init__(self, part: File, default_state: Path | Address) -> None:
+    def __init__(self, part: Described, default_state: Path | Address) -> None:
         """Raises PlanError where something is missing that the format needs."""
         self._part, self._default_state = part, default_state
         format_for(part, "append")
@@ -87,7 +107,7 @@ def _beside(state: Path | Address) -> Path:
     return (state.parent if isinstance(state, Path) else Path(".syncline")) / "spool"
 
 
-def store_of(part: File, root: str) -> Store:
+def store_of(part: Described, root: str) -> Store:
     """Raises PlanError."""
     scheme = scheme_of(root)
     if scheme is not None:
@@ -97,20 +117,25 @@ def store_of(part: File, root: str) -> Store:
     return LocalStore(Path(root.partition("://")[2] or root))
 
 
-def format_for(part: File, write: str) -> Format:
+def format_for(part: Described, write: str) -> Format:
     """What the files are made of. Raises PlanError for a missing package, or a compression that the format has not."""
     name, compression = part.format_name, part.compression_name
-    if compression == "none" and name == "parquet":
-        return Parquet("uncompressed", part.max_file, widening=write == "append")
     if name == "parquet":
-        return Parquet(compression, part.max_file, widening=write == "append")
+        from syncline.destinations.file.parquet import Parquet  # late: a run writes one format
+
+        within = "uncompressed" if compression == "none" else compression
+        return Parquet(within, part.max_file, widening=write == "append")
     if compression not in ("none", "gzip"):
         raise PlanError(f"{name} is not compressed by {compression}", hint="write compression: gzip, or none")
     plain = cast("Compression", compression)
-    return CsvText(part.csv, plain, part.max_file) if name == "csv" else JsonLines(plain, part.max_file)
+    if name == "csv":
+        from syncline.destinations.file.csv_text import CsvText  # late: as above
+
+        return CsvText(part.csv, plain, part.max_file)
+    return JsonLines(plain, part.max_file)
 
 
-async def tried(part: File, stream: str, target: Target, batch: Batch) -> Trial:
+async def tried(part: Described, stream: str, target: Target, batch: Batch) -> Trial:
     """What writing a batch would make; the store is only looked into."""
     found = part.layout(target, stream)
     names = named(target.table or stream, "RUN", datetime.now(UTC).date())
