@@ -35,7 +35,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def syncline(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end, without a terminal."""
-    return forked(words, cwd=cwd, env=environment(**env))
+    return forked("syncline.cli", words, cwd=cwd, env=environment(**env))
 
 
 def started(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""One of several processes that send to the same API: `python -m tests.http.limited_worker` with a JSON object as its argument.
+"""One of several processes that send to the same API: `main` with a JSON object as the program's argument.
 
 It sends `requests` requests with `callers` tasks to `url` under `rate_limit` and prints what it noticed as a JSON list. With
 `seconds` it keeps trying for so long, whatever comes, and prints how often each outcome came instead. `connection` are further
@@ -68,5 +68,6 @@ async def keep_trying(client: Client, seconds: float) -> dict[str, int]:
         return dict(outcomes)
 
 
-if __name__ == "__main__":
+def main() -> int:
     print(json.dumps(asyncio.run(work(**json.loads(sys.argv[1])))))
+    return 0

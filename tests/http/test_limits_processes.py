@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -26,12 +26,14 @@ from syncline.rehearsal.simulator.faults import FOREVER, Drip, Limited, LimitedU
 from syncline.resilience import Limits
 from tests.http.servers import PlainApi
 from tests.http.test_limits import KINDS
+from tests.support.forked import forked
 from tests.support.services import need_postgresql, need_redis
 from tests.support.serving import serving
 
 RATE = 50
 CALLERS = 8
-ROOT = Path(__file__).parents[2]
+WAITING = ThreadPoolExecutor(max_workers=16)
+"""Each waits for one process."""
 
 
 def limited(kind: str) -> PlainApi:
@@ -64,16 +66,9 @@ async def place(store: str, tmp_path: Path) -> AsyncIterator[dict[str, object]]:
 
 async def process(url: str, rate_limit: dict[str, object], requests: int, **more: object) -> Any:
     order = json.dumps({"url": url, "rate_limit": rate_limit, "requests": requests, "callers": CALLERS, **more})
-    running = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.http.limited_worker", order, stdout=asyncio.subprocess.PIPE, cwd=ROOT
-    )
-    try:
-        output, _ = await asyncio.wait_for(running.communicate(), 60)
-    except BaseException:
-        running.kill()
-        raise
-    assert running.returncode == 0
-    return json.loads(output)
+    ended = await asyncio.get_running_loop().run_in_executor(WAITING, forked, "tests.http.limited_worker", [order])
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
 
 
 @pytest.mark.slow

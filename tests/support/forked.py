@@ -1,4 +1,4 @@
-"""The command line in forks of a process that has imported it already, so that its start is paid for once and not in every test.
+"""Programs in forks of a process that has imported them already, so that a start is paid for once and not in every test.
 
 `python -m tests.support.forked SOCKET` forks for every order that somebody connects with, and leaves when its standard input
 closes.
@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,16 +29,21 @@ import syncline.cli
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
+STARTING = threading.Lock()
 
 
-def forked(words: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """`syncline` with these words in this folder, run to its end without a terminal."""
+def forked(
+    module: str, words: Sequence[str], *, cwd: Path = ROOT, env: Mapping[str, str] = os.environ
+) -> subprocess.CompletedProcess[str]:
+    """The `main` of this module with these words in this folder, run to its end without a terminal."""
     with tempfile.TemporaryDirectory(prefix="syncline-") as place:
         out, err = Path(place, "out"), Path(place, "err")
-        order = {"words": words, "cwd": str(cwd), "env": dict(env), "out": str(out), "err": str(err)}
+        order = {"module": module, "words": words, "cwd": str(cwd), "env": dict(env), "out": str(out), "err": str(err)}
+        with STARTING:
+            address = _server()
         with socket.socket(socket.AF_UNIX) as talk:
             talk.settimeout(SECONDS)
-            talk.connect(_server())
+            talk.connect(address)
             talk.sendall(json.dumps(order).encode())
             talk.shutdown(socket.SHUT_WR)
             said = talk.recv(16)
@@ -90,10 +96,10 @@ def _obey(talk: socket.socket) -> NoReturn:
     os.environ.clear()
     os.environ.update(order["env"])
     time.tzset()
-    sys.path[0], sys.argv = order["cwd"], ["syncline", *order["words"]]
+    sys.path[0], sys.argv = order["cwd"], [order["module"], *order["words"]]
     code = 1
     try:
-        code = syncline.cli.main()
+        code = importlib.import_module(order["module"]).main()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
