@@ -72,7 +72,7 @@ def act_of(integration: Integration, seed: int) -> Act:
     act = mixture(integration, seed)
     parents = {parent.stream for stream in integration.streams for parent in stream.parents}
     faults = [fault for fault in act.faults if seed % KILLED or not isinstance(fault, MOVING)]
-    if any(stream.into.write == "append" for stream in integration.streams):
+    if any(stream.into.write != "upsert" for stream in integration.streams):
         ends = seed % KILLED == 0 or any(fault.fate == "told" for fault in faults if not isinstance(fault, REPEATING))
         faults = [fault for fault in faults if not (ends and isinstance(fault, REPEATING))]
     if DestinationAway.concerns(integration) and mixed(seed * 5) % AWAY == 0:

@@ -182,7 +182,13 @@ class _Judging:
 
     def _is_owed(self, number: int) -> bool:
         """Whether the run must have seen the record."""
-        return self._moment.complete and self._oracle.world.came(self._oracle.stream.name, number) <= self._moment.began
+        world, name = self._oracle.world, self._oracle.stream.name
+        return self._moment.complete and world.came(name, number) <= self._moment.began
+
+    def _may_wait(self, key: Key, number: int) -> bool:
+        """Whether a version that came while the run read is left to the next: an older one is there, or was not to be taken."""
+        before = self._at_the_start(self._oracle.world.history(self._oracle.stream.name, number))
+        return key in self._rows or self._oracle.meant(number, before) is None
 
     def _compare_appended(self, key: Key, number: int, version: Version, meant: Meant, rows: list[Row]) -> None:
         """Older versions may stand before and behind the newest; they are looked at in the end."""
@@ -206,7 +212,7 @@ class _Judging:
         for key, (number, version, _) in self._records.items():
             if self._letters[number]:
                 self.verdict.rejected += 1  # the destination could not take it
-            elif self._is_owed(number) and not (key in self._rows and version.at > self._moment.began):
+            elif self._is_owed(number) and (version.at <= self._moment.began or not self._may_wait(key, number)):
                 what: Blame = "stale" if key in self._rows else "lost"
                 self.verdict.blame(what, f"record {number + 1} ({', '.join(key)})")
         for key, count in self._again.items():
@@ -245,7 +251,8 @@ class _Judging:
 
     def _look_at_appended(self, key: Key, number: int, rows: list[Row]) -> None:
         history = self._oracle.world.history(self._oracle.stream.name, number)
-        counts = Counter({history[-1].number: self._again.get(key, 0 if key in self._records else 1)})
+        met = 0 if key in self._records or self._is_gone(number) else 1
+        counts = Counter({history[-1].number: self._again.get(key, met)})
         for row in rows:
             which = next((one.number for one in reversed(history) if self._is(row, number, one)), None)
             if which is None:
