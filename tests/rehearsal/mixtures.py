@@ -15,7 +15,16 @@ from syncline.rehearsal.acting import Act, play
 from syncline.rehearsal.evidence import ActReport
 from syncline.rehearsal.killing import Kill
 from syncline.rehearsal.plan import concerned, mixture
-from syncline.rehearsal.simulator.faults import Changed, Deleted, DestinationAway, Inserted, Overlap, SamePage
+from syncline.rehearsal.simulator.faults import (
+    Changed,
+    CredentialRefused,
+    Deleted,
+    DestinationAway,
+    Inserted,
+    Overlap,
+    SamePage,
+    Twice,
+)
 from syncline.rehearsal.simulator.spoilt import Spoilt
 from syncline.rehearsal.simulator.values import mixed
 from syncline.rehearsal.staging import staged
@@ -27,8 +36,11 @@ PARENTS, RECORDS = 5, 24
 """Records of a stream that others are read below, and of any other, at most."""
 BATCHES = (None, 7, 20)
 """Rows that are written at once at most."""
-KILLED, AWAY = 8, 5
-"""One seed in so many is killed; in one of so many the database is held for a moment, which takes real time."""
+KILLED = 8
+"""One seed in so many is killed."""
+SELDOM, SELDOM_IN = (DestinationAway, Overlap, Twice, CredentialRefused), 6
+"""Faults that are not drawn with the others, and in how many seeds each is: the database is held for a moment of real time, and a
+credential that is refused ends the run."""
 MOVING = (Inserted, Changed, Deleted, Spoilt)
 """Faults that change what the API has: who is killed begins with it anew."""
 REPEATING = (SamePage, Overlap)
@@ -71,12 +83,16 @@ def act_of(integration: Integration, seed: int) -> Act:
     """The act that this seed draws for its shape: few records, several batches."""
     act = mixture(integration, seed)
     parents = {parent.stream for stream in integration.streams for parent in stream.parents}
-    faults = [fault for fault in act.faults if seed % KILLED or not isinstance(fault, MOVING)]
+    seldom = [
+        kind(at=1 + mixed(seed * 7 + place) % 6)
+        for place, kind in enumerate(SELDOM)
+        if mixed(seed * 5 + place) % SELDOM_IN == 0 and kind.concerns(integration)
+    ]
+    faults = [fault for fault in (*act.faults, *seldom) if seed % KILLED or not isinstance(fault, MOVING)]
     if any(stream.into.write != "upsert" for stream in integration.streams):
+        faults = [fault for fault in faults if not isinstance(fault, Twice)]  # every row is added
         ends = seed % KILLED == 0 or any(fault.fate == "told" for fault in faults if not isinstance(fault, REPEATING))
         faults = [fault for fault in faults if not (ends and isinstance(fault, REPEATING))]
-    if DestinationAway.concerns(integration) and mixed(seed * 5) % AWAY == 0:
-        faults.append(DestinationAway(at=1 + mixed(seed * 7) % 4))
     return msgspec.structs.replace(
         act,
         sizes={name: PARENTS if name in parents else min(size, RECORDS) for name, size in act.sizes.items()},

@@ -19,6 +19,8 @@ NAMED: Fields = {"mapping": {"id": {"source": "id", "required": True}, "name": {
 """What goes to APIs that find a record by its name."""
 BELOW = ("children", "grandchildren", "two-parents", "details")
 POSTED = ("offset-body", "cursor-body")
+RARE = {"since-body": 5, "since-variable": 5}
+"""Parts that few others go with, and how much likelier they are drawn for it where they fit."""
 KINDS = ("pagination", "destination", "changes", "deletes", "layout", "mapping", "auth", "limits")
 
 
@@ -47,7 +49,8 @@ def drawn(seed: int) -> Shape:
     """The shape of this seed."""
     chance, chosen = random.Random(seed), dict[str, str]()
     for kind in KINDS:
-        chosen[kind] = chance.choice([name for name in parts()[kind] if _goes_with(kind, name, chosen)])
+        fitting = [name for name in parts()[kind] if _goes_with(kind, name, chosen)]
+        chosen[kind] = chance.choices(fitting, [RARE.get(name, 1) for name in fitting])[0]
     return Shape(chosen, json.dumps(_made(chosen)))
 
 

@@ -119,7 +119,7 @@ class _Playing:
     async def go(self) -> None:
         began = time.monotonic()
         await self._run()
-        for count in range(PATIENCE):
+        for count in range(PATIENCE + len(self.act.faults)):  # a run of one request meets one fault after the other
             if self._is_over(count):
                 break
             self.clock.advance(BETWEEN / 2)
