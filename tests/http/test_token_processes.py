@@ -45,10 +45,11 @@ def tokens(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def start(told: dict[str, Any], **changes: Any) -> subprocess.Popen[str]:
-    words = json.dumps({**told, **changes})
+def start(*told: dict[str, Any], **changes: Any) -> subprocess.Popen[str]:
+    """A process that does as told, or one that forks one for each."""
+    words = [json.dumps({**one, **changes}) for one in told]
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.http.token_process", words],
+        [sys.executable, "-m", "tests.http.token_process", *words],
         cwd=ROOT,
         env={**os.environ, "SYNCLINE_KEY": KEY_TEXT},
         stdin=subprocess.PIPE,
@@ -63,21 +64,16 @@ def finish(process: subprocess.Popen[str]) -> tuple[list[Any], str, int]:
     return [json.loads(line) for line in out.splitlines()], err, process.returncode
 
 
-def together(processes: list[subprocess.Popen[str]]) -> list[Any]:
-    """Let them go at once when all are ready; what each answers."""
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline(), process.communicate()[1]
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    results = []
-    for process in processes:
-        lines, err, code = finish(process)
-        assert code == 0, err
-        results.append(lines[-1])
-    return results
+def together(*told: dict[str, Any]) -> list[Any]:
+    """Let so many processes go at once when all are ready; what each answers."""
+    several = start(*told)
+    assert several.stdout is not None and several.stdin is not None
+    for _ in told:
+        assert several.stdout.readline(), several.communicate()[1]
+    several.stdin.write("!" * len(told))  # each takes one
+    lines, err, code = finish(several)
+    assert code == 0, err
+    return lines
 
 
 def stats(shop: dict[str, Any]) -> dict[str, int]:
@@ -93,11 +89,11 @@ def test_r9_fifty_requests_in_each_of_eight_processes_ask_for_one_token(
     if grant == "client_credentials":
         del told["refresh_token"]
     assert finish(start(told, act="expire"))[2] == 0
-    results = together([start(told) for _ in range(PROCESSES)])
+    results = together(*[told] * PROCESSES)
     assert results == [{"good": REQUESTS}] * PROCESSES
     assert stats(shop)["tokens"] == 1
     assert stats(shop)["unauthorised"] == 0
-    assert together([start(told)]) == [{"good": REQUESTS}]
+    assert together(told) == [{"good": REQUESTS}]
     assert stats(shop)["tokens"] == 1, "a process that comes later finds it too"
 
 
@@ -107,7 +103,7 @@ def test_r11_eight_processes_whose_clocks_differ_by_twenty_minutes_share_one_tok
     told = {**shop, "tokens": tokens, "act": "use", "requests": REQUESTS}
     assert finish(start(told, act="expire"))[2] == 0
     skews = [-600 + 1200 * number / (PROCESSES - 1) for number in range(PROCESSES)]
-    results = together([start(told, skew=skew) for skew in skews])
+    results = together(*({**told, "skew": skew} for skew in skews))
     assert results == [{"good": REQUESTS}] * PROCESSES
     assert (stats(shop)["tokens"], stats(shop)["unauthorised"]) == (1, 0)
 
@@ -115,7 +111,7 @@ def test_r11_eight_processes_whose_clocks_differ_by_twenty_minutes_share_one_tok
 def test_r9_a_token_that_all_find_revoked_is_replaced_once(shop: dict[str, Any], tokens: str) -> None:
     told = {**shop, "tokens": tokens, "act": "use", "requests": REQUESTS}
     assert finish(start(told, act="revoke"))[2] == 0
-    assert together([start(told) for _ in range(PROCESSES)]) == [{"good": REQUESTS}] * PROCESSES
+    assert together(*[told] * PROCESSES) == [{"good": REQUESTS}] * PROCESSES
     assert stats(shop)["tokens"] == 1
     assert stats(shop)["unauthorised"] >= PROCESSES, "many met it at once, however busy the machine is"
 

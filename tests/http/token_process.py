@@ -1,4 +1,7 @@
-"""One of several processes that share a token: `python -m tests.http.token_process JSON`; answers with JSON."""
+"""Processes that share a token: `python -m tests.http.token_process JSON…`, one for each; answers with JSON, a line each.
+
+Where there are several, they are forks of one that has imported everything; all are ready when there is a line for each.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +51,7 @@ async def work(told: dict[str, Any]) -> dict[str, Any]:
         _die_after_the_answer()
     connection = Connection(base_url=f"{told['url']}/v2", rate_limit="1000/s").model_copy(update={"auth": auth})
     print(json.dumps({"ready": True}), flush=True)
-    sys.stdin.readline()  # so that all begin together
+    os.read(0, 1)  # so that all begin together
     async with connection.connect(tokens=store, clock=clock) as client:
         requests = (client.send(client.request("GET", "/orders", params={"limit": 1})) for _ in range(told["requests"]))
         answers = await asyncio.gather(*requests)
@@ -68,6 +72,28 @@ def _die_after_the_answer() -> None:
     Folder.swap = dying  # type: ignore[method-assign]
 
 
+def answer(words: str) -> None:
+    print(json.dumps(asyncio.run(work(json.loads(words)))), flush=True)
+
+
+def fork(words: str) -> int:
+    process = os.fork()
+    if process:
+        return process
+    code = 1
+    try:
+        answer(words)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
 if __name__ == "__main__":
     assert Path.cwd().is_dir()
-    print(json.dumps(asyncio.run(work(json.loads(sys.argv[1])))), flush=True)
+    if len(sys.argv) == 2:
+        answer(sys.argv[1])
+    else:
+        ended = [os.waitpid(process, 0)[1] for process in [fork(words) for words in sys.argv[1:]]]
+        sys.exit(int(any(ended)))
