@@ -154,7 +154,9 @@ class _ShapedWay:
 
 
 def _kinds(field: FieldPlan, shape: Shape) -> frozenset[type] | None:
-    """The types of a field's values, where they are read as they are from a place of one type."""
+    """The types of a field's values: where they are read as they are from a place of one type, or made whole numbers."""
+    if field.steps and field.steps[-1].whole and field.each is None and field.default is UNSET:
+        return frozenset((int,)) if field.required else frozenset((int, type(None)))
     if not field.as_read or len(field.paths) != 1 or field.each is not None or field.default is not UNSET:
         return None
     path = tuple(0 if isinstance(step, int) else step for step in field.paths[0])

@@ -22,12 +22,16 @@ NUMBERS = "Numbers"
 
 
 class BoundStep(msgspec.Struct, frozen=True):
-    """One transform with its arguments; `takes_null` ones are called for null as well. `sound` ones make no doubtful text."""
+    """One transform with its arguments; `takes_null` ones are called for null as well. `sound` ones make no doubtful text.
+
+    `whole` ones give whole numbers and nothing else.
+    """
 
     name: str
     function: Callable[[Any], Any]
     takes_null: bool
     sound: bool = False
+    whole: bool = False
 
 
 class FieldPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,9 +105,9 @@ def _bind(call: Call, at: str) -> BoundStep:
         hint = did_you_mean(call.name, known_transforms())
         raise SpecError(f"there is no transform {call.name!r}", hint=hint, path=at)
     try:
-        return BoundStep(
-            call.name, transform.bind(call.arguments), transform.takes_null, sound=transform.group == NUMBERS
-        )
+        step, ours = transform.bind(call.arguments), transform.group == NUMBERS
+        whole = ours and getattr(step, "__annotations__", {}).get("return") == int.__name__
+        return BoundStep(call.name, step, transform.takes_null, sound=ours, whole=whole)
     except ArgumentError as error:
         raise SpecError(str(error), hint="see the reference of transforms", path=at) from None
 

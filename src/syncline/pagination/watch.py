@@ -21,10 +21,10 @@ class Watch:
 
     def __init__(self) -> None:
         self.pages = 0
-        self._positions: dict[bytes, int] = {}
+        self._positions: dict[int, int] = {}
         self._led_to: Position | None = None
-        self._led_to_spot = b""
-        self._contents: dict[bytes, int] = {}
+        self._led_to_spot = 0
+        self._contents: dict[int, int] = {}
         self._repeats = 0
 
     def check(self, position: Position, answer: Answer, following: Position | None) -> None:
@@ -59,7 +59,7 @@ class Watch:
             )
 
 
-def _spot(position: Position) -> bytes:
+def _spot(position: Position) -> int:
     """What a position is known by: where it lies, and not what was counted on the way to it."""
     return fingerprint({name: value for name, value in position.items() if name not in ("read", "total")})
 

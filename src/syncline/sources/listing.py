@@ -159,8 +159,8 @@ class Listing:
         if not before or not records or not self._endpoint.primary_key:
             return records
         if whole:  # decoded as other types, maybe
-            alike = len(before) == len(records) and to_builtins(before[0]) == to_builtins(records[0])
-            return [] if alike and to_builtins(before) == to_builtins(records) else records
+            same = len(before) == len(records) and _alike(before[0], records[0]) and _alike(before, records)
+            return [] if same else records
         if before[0] not in records and before[-1] not in records:
             return records
         return [record for record in records if record not in before]
@@ -201,3 +201,10 @@ class Listing:
 
 def _after(at: Token, following: Position | None) -> Token:
     return {**at, "done": True} if following is None else {**at, "page": following}
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether they hold the same, of whatever shapes they are; two of one shape are told apart by their first difference."""
+    if one.__class__ is other.__class__ and not isinstance(one, list):
+        return bool(one == other)
+    return bool(to_builtins(one) == to_builtins(other))

@@ -124,13 +124,15 @@ class Rows:
         return ready
 
     def _kinds(self, ready: Ready) -> Kinds:
-        """The types of each column, looked for where nobody vouches for them, and in the key."""
+        """The types of each column, looked for where nobody vouches for them, and in a key that may be null."""
         batch, known = ready.batch, ready.batch.kinds
         if known is None:
             return tuple(frozenset(map(type, column)) for column in ready.columns)
         keys = set(self._key)
         return tuple(
-            kinds if kinds is not None and name not in keys else frozenset([row[place].__class__ for row in batch.rows])
+            kinds
+            if kinds is not None and (name not in keys or NONE not in kinds)
+            else frozenset([row[place].__class__ for row in batch.rows])
             for place, (name, kinds) in enumerate(zip(batch.columns, known, strict=True))
         )
 
