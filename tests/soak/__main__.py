@@ -31,7 +31,7 @@ ORDERS = 200
 EVERY = 5.0
 """Seconds from one look at the server's numbers to the next."""
 WARM_UP = 20.0
-MOST_GROWTH = 1_000_000.0
+MOST_GROWTH = 500_000.0
 """Bytes a minute."""
 MOST_FILES = 3.0
 
