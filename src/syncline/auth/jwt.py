@@ -77,9 +77,9 @@ class Jwt(Auth):
         return bear(request, token, self.header, self.prefix)
 
     def obtain(self, current: Token | None, now: datetime, monotonic: float, challenge: Response | None) -> Steps:
-        if challenge is not None and challenge.date is not None:
-            now = challenge.date  # who refuses a token judges by a clock of his own (R11)
-        issued = int(now.timestamp() - self.backdate)
+        # who refuses a token judges by a clock of his own (R11)
+        theirs = now if challenge is None or challenge.date is None else challenge.date
+        issued = int(theirs.timestamp() - self.backdate)
         claims = {**reveal_all(self.claims), "iat": issued, "exp": issued + int(self.lifetime)}
         headers = {"alg": self.algorithm, "typ": "JWT", **reveal_all(self.headers)}
         access = Secret(compact(encode_json(headers), encode_json(claims), self.algorithm, self.key, self.key_encoding))
