@@ -118,8 +118,8 @@ class Quota:
         self.refusals += 1
         return max(waits)
 
-    def headers(self, now: float) -> dict[str, str]:
-        """What the API tells of the limit that is nearest."""
+    def headers(self, now: float, skew: float = 0.0) -> dict[str, str]:
+        """What the API tells of the limit that is nearest; moments by its own clock, which is `skew` seconds ahead."""
         if not self._counts or self.telling == "nothing":
             return {}
         (left, seconds), count = min(((count.left(now), count) for count in self._counts), key=lambda each: each[0])
@@ -128,7 +128,7 @@ class Quota:
                 "RateLimit-Policy": f'"default";q={count.amount};w={max(1, round(count.per))}',
                 "RateLimit": f'"default";r={left};t={int(seconds) + 1}',
             }
-        reset = int(seconds) + 1 if self.telling == "seconds" else int(now + seconds) + 1
+        reset = int(seconds) + 1 if self.telling == "seconds" else int(now + skew + seconds) + 1
         told = {"Limit": count.amount, "Remaining": left, "Reset": reset}
         return {f"X-RateLimit-{name}": str(value) for name, value in told.items()}
 

@@ -145,7 +145,7 @@ class Simulator:
             return refused(404, "not_found", "there is no such record")
         part.records = [self.world.record(stream.name, number) for number in part.numbers]
         document, headers = phrase(part)
-        headers |= self.quota.headers(now.timestamp())
+        headers |= self.quota.headers(now.timestamp(), self.skew)
         if stream.format == "ndjson":
             body = b"".join(answered(record).body + b"\n" for record in document)
             lines = (("Content-Type", "application/x-ndjson"), *headers.items())
