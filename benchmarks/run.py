@@ -24,7 +24,7 @@ import psycopg
 import report
 import scale
 from orders import digest, expected
-from programs import DESTINATIONS, OURS, PROGRAMS, Program
+from programs import DESTINATIONS, LIMIT, OURS, PROGRAMS, Program
 from results import Latency, Results, Round, Run
 
 HERE = Path(__file__).parent
@@ -180,13 +180,14 @@ def many() -> scale.Each:
 
 def flat(destinations: Sequence[str]) -> list[scale.Flat]:
     """Peak memory for few and for many records."""
-    programs = [one for one in PROGRAMS if one.name == OURS and one.destination in destinations]
     found = []
     with server(f"--records={scale.FEW}") as few, server(f"--records={scale.MANY}") as many:
-        for program in programs:
-            peaks = [run_once(program, url, None).memory for url in (few, many)]
-            found.append(scale.Flat(program.destination, *peaks))
-            print(f"{program.title:<24} {peaks[0] / 1e6:5.0f} MB → {peaks[1] / 1e6:5.0f} MB", flush=True)
+        for destination in destinations:
+            ends = {one.name: one for one in PROGRAMS if one.destination == destination}
+            peaks = [run_once(ends[name], url, None).memory for name in (OURS, LIMIT) for url in (few, many)]
+            found.append(scale.Flat(destination, *peaks))
+            ours, by_hand = (f"{low / 1e6:5.0f} MB → {high / 1e6:5.0f} MB" for low, high in (peaks[:2], peaks[2:]))
+            print(f"{DESTINATIONS[destination]:<12} {ours}   by hand {by_hand}", flush=True)
     return found
 
 

@@ -18,11 +18,13 @@ MOST_CPU, MOST_EACH = 0.020, 200e3
 
 @dataclass(frozen=True)
 class Flat:
-    """Peak memory in bytes for few and for many records."""
+    """Peak memory in bytes for few and for many records, of Syncline and of the program written by hand."""
 
     destination: str
     few: int
     many: int
+    few_by_hand: int
+    many_by_hand: int
 
 
 @dataclass(frozen=True)
