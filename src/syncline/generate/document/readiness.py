@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -21,7 +22,10 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 
 def readiness(integration: Integration) -> list[Point]:
     """Every point in its fixed order; asks nobody and reads no secret."""
-    source = integration.source
+    return [*_of_the_source(integration.source), *_of_the_streams(integration), *_of_its_life(integration)]
+
+
+def _of_the_source(source: Any) -> list[Point]:
     limits = getattr(getattr(source, "rate_limit", None), "limits", ())
     retry = getattr(source, "retry", None)
     breaker = getattr(source, "circuit_breaker", None)
@@ -53,6 +57,11 @@ def readiness(integration: Integration) -> list[Point]:
             done=breaker is not None,
             why="no circuit breaker" if breaker is None else f"after {breaker.failures} failures in a row",
         ),
+    ]
+
+
+def _of_the_streams(integration: Integration) -> list[Point]:
+    return [
         _all(integration, "Every stream has a primary key", lambda stream: bool(stream.primary_key), "primary_key"),
         _all(
             integration,
@@ -74,6 +83,11 @@ def readiness(integration: Integration) -> list[Point]:
             "into.write: upsert",
         ),
         _all(integration, "Deletes at the source are noticed", lambda stream: stream.deletes is not None, "deletes"),
+    ]
+
+
+def _of_its_life(integration: Integration) -> list[Point]:
+    return [
         Point(
             what="It runs on a schedule",
             done=integration.schedule is not None,
