@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import nan
 from typing import Any
 
 import pytest
@@ -117,6 +118,7 @@ def fresh(database: MysqlDatabase, name: str, key: tuple[str, ...] = ("id",)) ->
 @example([[Decimal("1.1")], [Decimal("1E-31")]], ())
 @example([[True], [datetime(1, 1, 1, tzinfo=UTC)], [{"a": 1}]], ("id",))
 @example([[False, Decimal("sNaN")]], ("id",))
+@example([[False, 0], [nan]], ("id",))
 @example([["\udcc3\udca4"]], ())  # lone surrogates that some drivers would make an ä of
 @given(pages, st.sampled_from([("id",), ()]))
 def test_r34_r35_whatever_comes_is_exact_or_rejected_with_its_path(
@@ -144,6 +146,8 @@ def test_r34_r35_whatever_comes_is_exact_or_rejected_with_its_path(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(pages)
+@example([[0.0, Decimal("sNaN")]])
+@example([[0.0, 10**400]])
 def test_the_quick_way_does_as_the_careful_one(database: MysqlDatabase, found: list[Page]):
     quick, careful = fresh(database, "quick"), fresh(database, "careful")
     for batch in batches(found):

@@ -169,12 +169,12 @@ async def test_s1_a_next_link_to_another_host_gets_nothing(tmp_path: Path) -> No
 async def test_files_of_json_lines_are_complete_and_exact(tmp_path: Path) -> None:
     shelf = Shelf(books=7)
 
-    def to_files(url: str, write_mode: str) -> Integration:
+    def to_files(url: str, write_mode: str, **changes: Any) -> Integration:
         data = {
             "name": "files",
             "state": f"sqlite:///{tmp_path / 'state.db'}",
             "source": {"kind": "rest", "base_url": url, "retry": {"attempts": 1}},
-            "streams": [books(into={"write": write_mode})],
+            "streams": [books(into={"write": write_mode}, **changes)],
             "destination": {"kind": "file", "path": str(tmp_path / write_mode)},
         }
         return loads(write(data))
@@ -187,7 +187,7 @@ async def test_files_of_json_lines_are_complete_and_exact(tmp_path: Path) -> Non
         [file] = tmp_path.glob("append/*.jsonl")
         assert [json.loads(line) for line in file.read_text().splitlines()] == shelf.books
         assert (await arun(to_files(url, "append"))).account.unchanged == 1
-        assert (await arun(to_files(url, "replace"), full=True)).status == "done"
+        assert (await arun(to_files(url, "replace", incremental=None))).status == "done"
         assert len((tmp_path / "replace" / "books.jsonl").read_text().splitlines()) == 7
 
 

@@ -142,9 +142,13 @@ def limiter_outside_retry(patch: Patch) -> None:
     def both(send: Any, rule: Any, clock: Any) -> Any:
         return limited(retried(send, rule, clock), gates[-1], clock)
 
+    async def never(gate: Any, request: Request, clock: Any) -> None:
+        """Whoever signs does not wait either."""
+
     patch(syncline.http.layers, "counted", once)
     patch(syncline.http.layers, "limited", lambda send, gate, clock: send)
     patch(syncline.http.layers, "retried", both)
+    patch(syncline.http.connection, "ready", never)
 
 
 @mutant("limits")

@@ -71,7 +71,11 @@ async def play(staged: Staged, act: Act, *, runner: Runner = arun) -> ActReport:
     `staged.folder` is emptied of nothing: give each act its own.
     """
     stage = await _Playing.begin(staged, act, runner)
-    await stage.go()
+    try:
+        await stage.go()
+    finally:
+        if stage.simulator.recipient is not None:
+            stage.simulator.recipient.close()
     return stage.report
 
 

@@ -54,6 +54,12 @@ class Recipient:
                 self._done(**json.loads(line))
         self._journal = path.open("a", encoding="utf-8")
 
+    def close(self) -> None:
+        """Write nothing down any more."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
     def concerns(self, call: Call) -> bool:
         return call.url.startswith(self._origin) and any(route.fits(call) is not None for route in self._routes)
 
