@@ -30,6 +30,7 @@ NONE = type(None)
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 EXACT = Context(prec=200_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 """For numbers that must not be rounded: Python's own context keeps 28 digits, also where it only takes zeros away."""
+NO_NUMBER = "NaN is not a number that a row can hold"
 MAX_DIGITS = 4_300
 MAX_BITS = 14_284
 """Of the largest integer that Python spells as text (sys.int_info.default_max_str_digits)."""
@@ -80,7 +81,7 @@ def in_64_bits(value: Any) -> bool:
 
 
 def spell(value: Any) -> str:
-    """The text of a value within a text, decimal, timestamp or date column."""
+    """The text of a value within a text, decimal, timestamp or date column. Raises ValueError for a float that is no number."""
     if isinstance(value, str):
         return value
     if value is True or value is False:
@@ -91,7 +92,11 @@ def spell(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, dict | list | tuple):
         return spell_json(value)
-    return repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        if math.isnan(value):
+            raise ValueError(NO_NUMBER)
+        return repr(value)
+    return str(value)
 
 
 def spell_time(moment: datetime) -> str:
@@ -188,7 +193,7 @@ def misfit(value: Any, column: Logical | None, *, lossy: bool = False) -> str | 
             None if MIN_INTEGER <= value <= MAX_INTEGER else "the column holds integers of 64 bits; this one is larger"
         )
     if column == "float" and isinstance(value, int | Decimal):
-        return None if Decimal(repr(float(value))) == value else "the column holds floats; this number would be rounded"
+        return None if _is_a_float(value) else "the column holds floats; this number would be rounded"
     if lossy and isinstance(value, str) and _looks_numeric(value):
         return "the column would turn this text into a number"
     if lossy and isinstance(value, int | Decimal):
@@ -197,6 +202,13 @@ def misfit(value: Any, column: Logical | None, *, lossy: bool = False) -> str | 
     if column != "unknown" and within(column, needed) != column:
         return f"the column holds {column}; this is {needed}"
     return None
+
+
+def _is_a_float(number: int | Decimal) -> bool:
+    try:
+        return Decimal(repr(float(number))) == number
+    except (OverflowError, ValueError):  # larger than any float; a signalling NaN
+        return False
 
 
 def _looks_numeric(text: str) -> bool:
@@ -214,7 +226,7 @@ def unspeakable(value: Any) -> str | None:
         elif isinstance(value, int) and value.bit_length() > MAX_BITS:
             return f"the integer has more than {MAX_DIGITS} digits"
         elif isinstance(value, float) and math.isnan(value):
-            return "NaN is not a number that a row can hold"
+            return NO_NUMBER
         elif isinstance(value, dict | list | tuple):
             encode_json(value)
             if has_nan(value):
