@@ -172,9 +172,12 @@ class FilePass:
         if not kept:
             self._remove_folder()
 
-    def put(self, batch: Batch) -> Put:
+    def encode(self, batch: Batch) -> Encoded:
+        """The batch in the pass's format; changes nothing. Raises WriteError."""
+        return self._encoder.encode(batch, self._columns)
+
+    def put(self, encoded: Encoded) -> Put:
         """Write the batch behind what is committed, durably. Raises WriteError."""
-        encoded = self._encoder.encode(batch, self._columns)
         with explained(self._setting.shown):
             if encoded.rows:
                 return Put(encoded, self._append(encoded), self._columns.changes(encoded.columns))

@@ -17,6 +17,8 @@ from syncline.model import Batch, Checkpoint, Clock, Rejected, Row, Written
 from syncline.state import Lease, StateStore
 from syncline.state.store import open_state
 
+AT_ONCE = 10_000
+"""Rows that are encoded within some milliseconds."""
 Settle = Callable[[str, str, Target, SchemaPolicy], Setting]
 """The setting of a stream: of its key, its name, where it goes and what its schema may become. Raises PlanError."""
 
@@ -83,7 +85,10 @@ class FileWriter:
     ) -> Written:
         if checkpoint is None:  # what was appended would be committed with nothing
             checkpoint = (await self._state.load(lease.key)).checkpoint
-        put = await self._lane.run(self._pass.put, batch)
+        # the interpreter encodes a batch at a time, whoever asks it to: a second thread would only wrestle with the loop for it
+        at_once = len(batch.rows) <= AT_ONCE and self._lane.idle
+        encoded = self._pass.encode(batch) if at_once else await self._lane.run(self._pass.encode, batch)
+        put = await self._lane.run(self._pass.put, encoded)
         refused = rejections(put.encoded, batch, records)
         await self._state.commit(
             lease,
