@@ -133,11 +133,47 @@ async def test_a_nonce_that_is_used_up_is_replaced_within_the_attempt() -> None:
         counts.append(re.findall(r"nc=(\w+)", value)[0])
         return say(request, 200)
 
-    auth = {"kind": "digest", "username": "u", "password": Secret("p")}
-    async with connection(auth).connect(clock=SimulatedClock(), transport=send) as client:
+    async with connection(DIGEST).connect(clock=SimulatedClock(), transport=send) as client:
         for _ in range(5):
             assert (await client.send(client.request("GET", "/orders"))).status == 200
     assert counts == ["00000001", "00000002", "00000001", "00000002", "00000001"]
+
+
+DIGEST = {"kind": "digest", "username": "u", "password": Secret("p")}
+
+
+async def test_requests_that_are_challenged_together_do_not_end_each_other() -> None:
+    """An API that takes every nonce once: whoever answers with a nonce that another has used is told that it is stale."""
+    nonces: dict[str, bool] = {}
+
+    async def send(request: Request) -> Response:
+        await asyncio.sleep(0)
+        shown = re.findall(r'nonce="(\w+)"', reveal(request.headers.get("Authorization", "")))
+        if shown and not nonces[shown[0]]:
+            nonces[shown[0]] = True
+            return say(request, 200)
+        nonce = f"n{len(nonces)}"
+        nonces[nonce] = False
+        old = ", stale=true" if shown else ""
+        return say(request, 401, WWW_Authenticate=f'Digest realm="r", qop="auth", nonce="{nonce}"{old}')
+
+    async with connection(DIGEST).connect(clock=SimulatedClock(), transport=send) as client:
+        answers = await asyncio.gather(*(client.send(client.request("GET", "/orders")) for _ in range(4)))
+    assert [answer.status for answer in answers] == [200] * 4
+
+
+@pytest.mark.parametrize(("old", "asked"), [("", 2), (", stale=false", 2), (", stale=true", 10)])
+async def test_a_password_that_is_wrong_is_not_tried_on(old: str, asked: int) -> None:
+    seen: list[Request] = []
+
+    async def send(request: Request) -> Response:
+        seen.append(request)
+        return say(request, 401, WWW_Authenticate=f'Digest realm="r", qop="auth", nonce="n{len(seen)}"{old}')
+
+    async with connection(DIGEST).connect(clock=SimulatedClock(), transport=send) as client:
+        with pytest.raises(AuthError, match="refused the credentials"):
+            await client.send(client.request("GET", "/orders"))
+    assert len(seen) == asked
 
 
 @pytest.mark.parametrize("broken", [b"", b"<h1>back soon</h1>", b'{"access_token": "a'])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from syncline.rehearsal.plan import concerned, mixture
 from syncline.rehearsal.simulator.faults import faults
+from syncline.rehearsal.simulator.wire import Answer
 from syncline.spec import loads
 from tests.rehearsal.acts import PLAIN, act
 
@@ -39,6 +41,15 @@ def test_a_fault_strikes_again_after_so_many_calls() -> None:
     struck = [count for count in range(1, 2_000) if now_and_then.strikes(count)]
     assert 150 < len(struck) < 250
     assert struck[0] >= 11 and struck[-1] <= 1_010
+
+
+@pytest.mark.parametrize("length", range(30))
+def test_half_a_document_of_lines_is_not_one_of_fewer_lines(length: int) -> None:
+    body = b'{"name": "a"}\n' + b'{"name": "%s"}\n' % (b"b" * length)
+    half = faults()["malformed"]().afterwards(Answer(body=body)).body
+    assert body.startswith(half) and len(half) > len(body) // 2 - 3
+    with pytest.raises(json.JSONDecodeError):
+        [json.loads(line) for line in half.splitlines()]
 
 
 def test_some_faults_are_mixed_where_they_are_named_only() -> None:

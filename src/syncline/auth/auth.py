@@ -73,6 +73,10 @@ class Auth(Part):
         """Whether this answer says that the credentials were not accepted (RFC 9110, 15.5.2)."""
         return response.status == 401
 
+    def stale(self, response: Response) -> bool:
+        """Whether a refusal says that the token is too old and nothing else is wrong, so that it is replaced beyond `renewals`."""
+        return False
+
 
 def _several(value: Any) -> Any:
     return {"kind": "combined", "auths": value} if isinstance(value, list | tuple) else value

@@ -73,3 +73,6 @@ class Combined(Auth):
 
     def refused(self, response: Response) -> bool:
         return any(auth.refused(response) for auth in self.auths)
+
+    def stale(self, response: Response) -> bool:
+        return any(auth.stale(response) for auth in self.auths)

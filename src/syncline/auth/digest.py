@@ -66,6 +66,11 @@ class Digest(Auth):
         fields = self._answer(request, token.extra, now)
         return request.with_headers({"Authorization": header_value(f"Digest {', '.join(fields)}", "the user name")})
 
+    def stale(self, response: Response) -> bool:
+        """The proof was right, its nonce or count is used up (RFC 7616, 3.3), as when others answered with it meanwhile."""
+        offers = challenges(response.headers.getall("WWW-Authenticate", []))
+        return any(scheme == "digest" and params.get("stale", "").lower() == "true" for scheme, params in offers)
+
     def _answer(self, request: Request, challenge: dict[str, Any], now: datetime) -> Iterator[str]:
         algorithm = str(challenge.get("algorithm") or "MD5")
         parts = urlsplit(request.target)

@@ -17,6 +17,8 @@ from syncline.http.tokens.current import Tokens
 from syncline.model import Clock, Request, Response, Secret
 
 TOO_MANY = 429
+STALE = 8
+"""How often a token that is refused for its age alone is replaced besides: requests under way together may outdo each other."""
 APART = timedelta(seconds=30)
 """How far two clocks may be apart before a signature is made anew for it; answers take some of it."""
 
@@ -85,8 +87,8 @@ def authorised(send: Send, rule: Authorising, clock: Clock) -> Send:
             response = await send(auth.sign(request, token, theirs.now()))
         if not auth.refused(response):
             return response
-        for _ in range(auth.renewals):
-            if tokens is None or token is None:
+        for count in range(auth.renewals + STALE):
+            if tokens is None or token is None or (count >= auth.renewals and not auth.stale(response)):
                 break
             token = await tokens.renewed(token, response)
             if response.status == TOO_MANY and not auth.fresh(token, clock.monotonic()):

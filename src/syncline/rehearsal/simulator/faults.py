@@ -191,7 +191,10 @@ class Malformed(Fault, frozen=True, kw_only=True, tag="malformed"):
     anywhere: ClassVar[bool] = True
 
     def afterwards(self, answer: Answer) -> Answer:
-        return answer.but(body=answer.body[: len(answer.body) // 2])
+        half = answer.body[: len(answer.body) // 2]
+        if half.endswith(b"\n") or answer.body[len(half) :].startswith(b"\n"):
+            half = half.rstrip(b"\n")[:-1]  # whole lines are a whole document where each is a record
+        return answer.but(body=half)
 
 
 class Empty(Fault, frozen=True, kw_only=True, tag="empty"):
