@@ -12,6 +12,7 @@ import pytest
 from syncline.destinations import GraphQLApi
 from syncline.errors import SynclineError, WriteError
 from syncline.model import Batch
+from syncline.rehearsal.simulator.faults import faults
 from tests.destinations.api.bench import INTO, KEYED, MATCHED, Bench, rows
 from tests.destinations.api.contacts import Contacts, not_like
 from tests.support.serving import serving
@@ -26,6 +27,14 @@ BATCHED = {
 }
 ONLY_BATCHES = {**BATCHED, "idempotency_header": "Idempotency-Key"}
 BATCHED_MATCHED = {**BATCHED, "batch": 5, "match": "external_id", "lookup": "GET /contacts?external_id={external_id}"}
+MUTATIONS = {
+    "create": "mutation($input: ContactInput!) { contactCreate(input: $input) { contact { id } userErrors { message } } }",
+    "update": "mutation($id: ID!, $input: ContactInput!) { contactUpdate(id: $id, input: $input) { contact { id } } }",
+    "match": "email",
+    "lookup": "query($email: String!) { contacts(email: $email) { nodes { id email } } }",
+    "found": "data.contacts.nodes",
+    "answer": "data.contactCreate.contact",
+}
 
 
 @asynccontextmanager
@@ -104,21 +113,25 @@ async def test_r7_without_idempotency_the_record_is_looked_up_before_anything_is
 
 
 async def test_r7_graphql_is_looked_up_as_well(tmp_path: Path):
-    into = {
-        "create": "mutation($input: ContactInput!) { contactCreate(input: $input) { contact { id } userErrors { message } } }",
-        "update": "mutation($id: ID!, $input: ContactInput!) { contactUpdate(id: $id, input: $input) { contact { id } } }",
-        "match": "email",
-        "lookup": "query($email: String!) { contacts(email: $email) { nodes { id email } } }",
-        "found": "data.contacts.nodes",
-        "answer": "data.contactCreate.contact",
-    }
     async with contacts_api(drops=0.2, refuse=not_like(7)) as (contacts, url):
         bench, people = Bench(tmp_path, f"{url}/graphql", kind=GraphQLApi), range(60)
-        await until_done(bench, into, rows(*people))
+        await until_done(bench, MUTATIONS, rows(*people))
         assert_once(contacts, people, without=(7,))
         assert [(letter.path, letter.reason) for letter in await bench.letters()] == [
             ("email", "has already been taken")
         ]
+
+
+@pytest.mark.parametrize("struck", ["html", "malformed", "empty", "cut"])
+async def test_r7_a_mutation_is_not_believed_done_for_its_status(tmp_path: Path, struck: str):
+    async with contacts_api() as (contacts, url):
+        bench = Bench(tmp_path, f"{url}/graphql", kind=GraphQLApi)
+        await bench.write(MUTATIONS, rows(1))
+        contacts.strike(faults()[struck]())
+        (written,) = await bench.write(MUTATIONS, rows(1, age=1))
+        assert (written.written, written.in_doubt) == (1, 0)
+        assert [record["age"] for record in contacts.records.values()] == [1]
+        assert contacts.counted("update") == {"p1": 1}
 
 
 async def test_r7_what_nobody_can_find_out_is_in_doubt_and_never_sent_again(tmp_path: Path):

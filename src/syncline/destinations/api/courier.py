@@ -138,7 +138,7 @@ class Courier:
         try:
             response = await self._client.write(request)
         except SynclineError as error:
-            verdict = verdict_of(error, operation, self.dialect.target)
+            verdict = verdict_of(error, operation, self.dialect.target, told_by_status=self.dialect.told_by_status)
             trip.answered |= verdict.fate in ("confirmed", "rejected")
             return self._cautious(call, [verdict] * len(call.effects))
         emit(Reached(station="answer received"))

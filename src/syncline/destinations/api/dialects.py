@@ -26,6 +26,9 @@ _HEADER = re.compile(r"\A(?:\s|#[^\n]*\n)*(mutation|query|subscription|fragment)
 class Dialect(ABC):
     """The requests of one target. What is written for an effect depends on its stored content alone, so that it can be repeated."""
 
+    told_by_status = True
+    """Whether an answer's status alone says that something is done."""
+
     def __init__(self, target: Calls, client: Client | None = None) -> None:
         """Without a client it still knows what the file says, but makes no requests."""
         self.target, self._client = target, client
@@ -224,6 +227,8 @@ def _leniently(response: Any) -> Any:
 
 class GraphQLDialect(Dialect):
     """A mutation's text, with its variables by name: `$id` is the record's id there, `$input` the record, others are the row's."""
+
+    told_by_status = False  # what was refused comes with 200 as well
 
     def written(self, operation: Operation, row: Mapping[str, Any], remote_id: Any) -> str:
         self.body(operation, row, remote_id)

@@ -24,8 +24,11 @@ from syncline.errors import (
 NEVER_SENT = (AuthError, CircuitOpenError, DeferredError, CertificateError, RateLimitedError)
 
 
-def verdict_of(error: SynclineError, operation: Operation, target: Calls) -> Verdict:
-    """What is known of the effects after this error; those that end the run are raised again."""
+def verdict_of(error: SynclineError, operation: Operation, target: Calls, *, told_by_status: bool) -> Verdict:
+    """What is known of the effects after this error; those that end the run are raised again.
+
+    `told_by_status`: a status of success says that it is done, whatever became of the body.
+    """
     if isinstance(error, RateLimitedError):
         return Verdict(fate="refused", status=error.status, reason=error.what, error=error)
     if isinstance(error, ServerError):
@@ -33,10 +36,9 @@ def verdict_of(error: SynclineError, operation: Operation, target: Calls) -> Ver
     if isinstance(error, TransportError) and not isinstance(error, CertificateError):
         return Verdict(fate="unknown" if error.sent else "refused", reason=error.what, error=error)
     if isinstance(error, BodyError):
-        if operation != "create" and error.status is not None and 200 <= error.status < 300:
-            return Verdict(
-                fate="confirmed", status=error.status
-            )  # done; what the answer would have told besides is not needed
+        if told_by_status and operation != "create" and error.status is not None and 200 <= error.status < 300:
+            # what the answer would have told besides is not needed
+            return Verdict(fate="confirmed", status=error.status)
         again = isinstance(error, BrokenBodyError)
         return Verdict(fate="unknown", reason=error.what, error=error, again=again)
     raise error
