@@ -194,6 +194,48 @@ async def test_children_and_grandchildren_are_read_for_every_parent(tmp_path: Pa
         assert states == [("shelf.books",), ("shelf.reviews",), ("shelf.votes",)]
 
 
+async def test_r22_children_of_a_parent_that_comes_again_changed_are_appended_once(tmp_path: Path) -> None:
+    shelf = Shelf(books=7)
+    paged = shelf._paged
+
+    def pushed_on(records: list[dict[str, Any]], call: Call) -> Answer:
+        if call.path == "/books" and call.params.get("cursor") == "3":
+            return paged([*records[:3], {**records[1], "title": "changed meanwhile"}, *records[3:]], call)
+        return paged(records, call)
+
+    shelf._paged = pushed_on  # type: ignore[method-assign]
+    async with serving(shelf) as url:
+        file = integration(url, tmp_path, books(), {**REVIEWS, "into": {"write": "append"}})
+        assert (await arun(file, streams=["reviews"])).status == "done"
+        assert sum(path.startswith("/books/2/") for path in shelf.requests) == 1
+        assert rows(tmp_path, "SELECT count(*), count(DISTINCT id) FROM reviews") == [(7, 7)]
+
+
+async def test_children_of_equal_keys_below_different_parents_are_all_read(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def numbered(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response([{"n": number} for number in (1, 2)])
+
+    shelves = {"name": "shelves", "path": "/s", "primary_key": "n"}
+    boxes = {
+        "name": "boxes",
+        "path": "/s/{shelf}/b",
+        "primary_key": ["shelf", "n"],
+        "parent": {"stream": "shelves", "key": "n", "as": "shelf"},
+    }
+    things = {
+        "name": "things",
+        "path": "/s/{shelf}/b/{box}/t",
+        "primary_key": ["shelf", "box", "n"],
+        "parent": {"stream": "boxes", "key": "n", "as": "box"},
+    }
+    async with serving(numbered) as url:
+        await arun(integration(url, tmp_path, shelves, boxes, things), streams=["things"])
+    assert sorted(path for path in asked if path.endswith("/t")) == [f"/s/{n}/b/{m}/t" for n in (1, 2) for m in (1, 2)]
+
+
 async def test_grandchildren_go_on_where_they_were_interrupted(tmp_path: Path) -> None:
     shelf = Shelf(books=7)
     async with serving(shelf) as url:

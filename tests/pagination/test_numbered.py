@@ -168,6 +168,32 @@ def test_r21_a_page_that_comes_again_moved_on_by_what_was_added_is_a_gap(
     assert walk(pagination, unheeding).gaps
 
 
+@pytest.mark.parametrize("pagination", [offset(**TOTAL), page(**TOTAL), page(total_pages="meta.pages"), page()])
+@pytest.mark.parametrize("crash", [0, 2])
+@pytest.mark.parametrize(("ignored", "added"), [(3, 0), (4, 0), (3, 3), (4, 8)])
+def test_r21_the_first_page_that_comes_once_in_the_place_of_another_is_a_gap(
+    pagination: Offset | PageNumber, ignored: int, added: int, crash: int
+) -> None:
+    server = ListServer(rows(43))
+    server.before[ignored] = lambda records: records.__setitem__(slice(0), rows(added, first=1_000))
+    serve = server.by_offset if isinstance(pagination, Offset) else server.by_page
+    asked_for: list[Request] = []
+
+    def unheeding(request: Request) -> Any:
+        asked_for.append(request)
+        return serve(asked_for[0] if len(asked_for) == ignored else request)
+
+    assert "the first page came again" in walk(pagination, unheeding, crash_after=crash).gaps[0]
+
+
+@pytest.mark.parametrize("pagination", [offset(**TOTAL), page(**TOTAL), page()])
+@pytest.mark.parametrize("place", [25, 42])
+def test_r22_the_first_record_of_a_list_may_come_twice(pagination: Offset | PageNumber, place: int) -> None:
+    server = ListServer([*rows(place), *rows(1), *rows(45 - place, first=place)])
+    serve = server.by_offset if isinstance(pagination, Offset) else server.by_page
+    assert not walk(pagination, serve).gaps
+
+
 @given(position=st.integers(0, 9), crash=st.integers(0, 3))
 def test_r23_a_deletion_while_paging_by_number_is_a_gap_where_a_total_watches(position: int, crash: int) -> None:
     server = ListServer(rows(30))

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 TYPICAL_CAPS = frozenset({12, 15, 16, 24, 25, 32, 48, 64, 75, 96, 128, 256, 512, 1024})
 
 SAME_PAGE = "the page before came again, as if the server had not looked at the number: its own records were not seen"
+FIRST_PAGE = "the first page came again, as if the server had not looked at the number: its own records were not seen"
+OPENING = 2
+"""So many records make a list's opening: one alone may well stand in two places."""
 
 
 def looks_like_a_cap(length: int) -> bool:
@@ -40,6 +43,18 @@ def is_page_before(names: Sequence[object], *, first: object, last: object, adde
     if added and (place == added - 1 or (place is None and added > len(names))):
         return False
     return place == len(names) - 1 or (place is None and first in names)
+
+
+def is_first_page(names: Sequence[object], opening: Sequence[object], *, read: int, added: int = 0) -> bool:
+    """Whether the list's opening is among these records, maybe moved on by others that were added in front of it.
+
+    `names` identify the records here, `opening` the first `OPENING` of the list. They come here by right only where as many were
+    `added` as were `read` before.
+    """
+    if not opening or added >= read or opening[0] not in names:
+        return False
+    place = names.index(opening[0])
+    return list(names[place : place + len(opening)]) == list(opening)
 
 
 def moved(before: int | None, now: int | None, what: str = "records") -> tuple[str | None, bool]:

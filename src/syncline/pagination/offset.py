@@ -7,7 +7,17 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from syncline.model import Request, register
-from syncline.pagination.counting import SAME_PAGE, counts_its_page, ended_early, is_last, is_page_before, moved
+from syncline.pagination.counting import (
+    FIRST_PAGE,
+    OPENING,
+    SAME_PAGE,
+    counts_its_page,
+    ended_early,
+    is_first_page,
+    is_last,
+    is_page_before,
+    moved,
+)
 from syncline.pagination.pagination import Answer, Pagination, ParamName, PathText, Position, Settled, check_places
 from syncline.pagination.reading import In, identity, put
 
@@ -22,8 +32,8 @@ class Offset(Pagination):
     """Skips what was read. Where no total watches over the list, each page overlaps the one before (R23).
 
     A position holds `offset` (the index of the next new record), `known` (the records before it, to be met again), `size`
-    (the length of the first page), `total` (the API's last count), and `before` (the first and the last record of the page before,
-    where none is met again).
+    (the length of the first page), `total` (the API's last count), and where none is met again `before` (the first and the last
+    record of the page before), `opening` (the list's first records) and `counted` (the API's count when they came).
     """
 
     kind: Literal["offset"] = Field(default="offset", description="Pages by the number of records before them")
@@ -85,6 +95,9 @@ class Offset(Pagination):
             following["total"] = total
         if not overlap and answer.records:
             following["before"] = [identity(answer.records[at], self.key) for at in (0, -1)]
+            opening = [identity(record, self.key) for record in answer.records[:OPENING]]
+            following["opening"] = position.get("opening", opening)
+            following["counted"] = position.get("counted", total)
         return following
 
     def foresee(self, following: Position) -> Iterator[Position]:
@@ -105,20 +118,29 @@ class Offset(Pagination):
                 return Settled(overlap.records, early, gap=True)
         notice, gap = moved(position.get("total"), total)
         added = 0 if total is None else max(total - position.get("total", total), 0)
-        if not gap and length and self._is_page_before(position, answer, added):
-            return Settled(overlap.records, SAME_PAGE, gap=True)
+        if not gap and length and (again := self._again(position, answer, added)):
+            return Settled(overlap.records, again, gap=True)
         if known:  # met again, so nothing before this page is missing, whatever moved the count
             return Settled(overlap.records, overlap.notice or notice)
         if "size" not in position:
             notice = self.absent_total(answer) or counts_its_page(total, length, self._asked)
         return Settled(overlap.records, notice, gap)
 
-    def _is_page_before(self, position: Position, answer: Answer, added: int) -> bool:
+    def _again(self, position: Position, answer: Answer, added: int) -> str | None:
+        """What to say where these are the records of a page that was read, or None.
+
+        In a list that does not move a few of them tell.
+        """
         if "before" not in position:
-            return False
+            return None
         first, last = position["before"]
-        some = answer.records if added else answer.records[-1:]  # in a list that does not move one of them tells
-        return is_page_before([identity(record, self.key) for record in some], first=first, last=last, added=added)
+        some = answer.records if added else answer.records[-1:]
+        if is_page_before([identity(record, self.key) for record in some], first=first, last=last, added=added):
+            return SAME_PAGE
+        still = position.get("counted") == self._last_total(position, answer)
+        some = answer.records[:OPENING] if still else answer.records
+        names, read = [identity(record, self.key) for record in some], position["offset"] - self.first
+        return FIRST_PAGE if is_first_page(names, position.get("opening", ()), read=read, added=added) else None
 
     def _last_total(self, position: Position, answer: Answer) -> int | None:
         total = self.total(answer)

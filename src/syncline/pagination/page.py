@@ -6,7 +6,17 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from syncline.model import MISSING, Request, compile_path, register
-from syncline.pagination.counting import SAME_PAGE, counts_its_page, ended_early, is_last, is_page_before, moved
+from syncline.pagination.counting import (
+    FIRST_PAGE,
+    OPENING,
+    SAME_PAGE,
+    counts_its_page,
+    ended_early,
+    is_first_page,
+    is_last,
+    is_page_before,
+    moved,
+)
 from syncline.pagination.pagination import Answer, Pagination, ParamName, PathText, Position, Settled, check_places
 from syncline.pagination.reading import In, put, whole_number
 
@@ -18,7 +28,8 @@ class PageNumber(Pagination):
     """Counts pages. A total (of records or of pages) is needed to notice deletions while paging (R23).
 
     A position holds `page`, `read` (records so far), `size` (the length of the first page), `total` and `pages` (the API's
-    last counts), and `before` (what identifies the first and the last record of the page before).
+    last counts), `before` (what identifies the first and the last record of the page before), and `opening` (the same of the
+    list's first records).
     """
 
     kind: Literal["page"] = Field(default="page", description="Pages by their number")
@@ -64,13 +75,15 @@ class PageNumber(Pagination):
                 return None
         elif is_last(length, asked=self._asked, learnt=position.get("size")):
             return None
-        before = [self._key_of(answer.records[0]), self._key_of(answer.records[-1])]
-        counts = {"total": total, "pages": pages, "before": None if None in before else before}
+        before = [self._key_of(answer.records[at]) for at in (0, -1)]
+        opening = position.get("opening") or [self._key_of(record) for record in answer.records[:OPENING]]
+        counts = {"total": total, "pages": pages}
         return {
             "page": position["page"] + 1,
             "read": read,
             "size": position.get("size", length),
             **{name: value for name, value in counts.items() if value is not None},
+            **{name: keys for name, keys in (("before", before), ("opening", opening)) if None not in keys},
         }
 
     def foresee(self, following: Position) -> Iterator[Position]:
@@ -92,18 +105,27 @@ class PageNumber(Pagination):
             early = ended_early(total, position.get("read", 0) + len(records))
             if early is not None:
                 return Settled(records, early, gap=True)
-        first, last = position.get("before", (None, None))
         keys = [self._key_of(record) for record in records] if "before" in position else []
-        added = 0 if total is None else max(total - position.get("total", total), 0)
-        if keys and not gap and is_page_before(keys, first=first, last=last, added=added):
-            notice, gap = SAME_PAGE, True
-        elif notice is None and last in keys:
+        again = None if gap or not keys else self._again(position, keys, total)
+        if again is not None:
+            notice, gap = again, True
+        elif notice is None and keys and position["before"][1] in keys:
             notice = "records were added while paging: the last record of the page before came again"
         if "read" not in position:
             notice = self.absent_total(answer) or (
                 None if self.total_pages else counts_its_page(total, len(records), self._asked)
             )
         return Settled(records, notice, gap)
+
+    @staticmethod
+    def _again(position: Position, keys: list[Any], total: int | None) -> str | None:
+        """What to say where these are the records of a page that was read, or None."""
+        first, last = position["before"]
+        added = 0 if total is None else max(total - position.get("total", total), 0)
+        if is_page_before(keys, first=first, last=last, added=added):
+            return SAME_PAGE
+        opening = position.get("opening", ())
+        return FIRST_PAGE if is_first_page(keys, opening, read=position["read"], added=added) else None
 
     def _pages(self, answer: Answer) -> int | None:
         return None if self.total_pages is None else whole_number(compile_path(self.total_pages)(answer.document))

@@ -13,7 +13,7 @@ from syncline.errors import PlanError
 from syncline.http.caching import NOTE, PageMemory
 from syncline.http.caps import Spending
 from syncline.http.origins import segment
-from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Shape, compile_path
+from syncline.model import MISSING, Checkpoint, Clock, Page, Request, Shape, compile_path, encode_json
 from syncline.sources.endpoint import PLACEHOLDER, Endpoint, Parent
 from syncline.sources.foreseen import Room
 from syncline.sources.lanes import Frontier, Lanes, Slice
@@ -142,10 +142,15 @@ class Reader:
         return bool(asked.token == place["token"] and any(read(record) == place["key"] for record in asked.records))
 
     async def _keys(self, parent: Parent, token: Token | None, this: Pass) -> AsyncGenerator[tuple[Any, Asked], None]:
-        """The keys of a parent's records, one page of them at a time."""
+        """The keys of a parent's records, one page of them at a time; none that was on this page or the one before already.
+
+        A record that comes again may have changed meanwhile, but its children are the same ones.
+        """
         endpoint, read = self.endpoints[parent.stream], compile_path(parent.key)
+        before, here = set[bytes](), set[bytes]()
         async with aclosing(self._asked(endpoint, token, Pass(spending=this.spending, room=Room(1)))) as coming:
             async for asked in coming:
+                before, here = here, set[bytes]()
                 for record in asked.records:
                     key = read(record)
                     if key is MISSING or key is None:
@@ -155,7 +160,9 @@ class Reader:
                             if isinstance(record, dict)
                             else "correct 'records' of the parent stream",
                         )
-                    yield key, asked
+                    if (name := encode_json([asked.context, key])) not in before and name not in here:
+                        yield key, asked
+                    here.add(name)
 
 
 def without_validators(checkpoint: Checkpoint) -> Checkpoint:
