@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from syncline.engine import Report, arun
+from syncline.rehearsal.simulator.faults import faults
 from tests.rehearsal.acts import PLAIN, act
 
 WAYS = {
@@ -84,6 +85,28 @@ def test_rows_that_were_appended_more_often_than_there_were_passes_are_found(ask
     assert act(appended, tmp_path / "right").holds
     report = act(appended, tmp_path, runner=run_and_double)
     assert report.passes[0].verdicts["things"].twice == 2
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_pass_that_was_cut_short_and_goes_on_in_a_longer_list_may_append_twice_what_it_says(
+    tells: bool, tmp_path: Path
+) -> None:
+    async def run(*words: Any, **options: Any) -> Report:
+        report = await arun(*words, **options)
+        for stream in report.streams:
+            stream.notices = stream.notices if tells else []
+        return report
+
+    cursor = "{kind: cursor, next: meta.next, param: cursor, limit_param: limit, limit: 10}"
+    since = "incremental: {cursor: updated_at, param: since}"
+    assert cursor in PLAIN and since in PLAIN
+    counted = PLAIN.replace(cursor, "{kind: offset, limit: 10, total: meta.total}")
+    appended = counted.replace(since, "into: {write: append}")
+    report = act(appended, tmp_path, faults()["inserted"](at=2), faults()["503"](at=2, times=5), runner=run)
+    short, on = report.passes[:2]
+    assert short.exit_code and on.report and on.report["streams"][0]["resumed"]
+    assert report.holds == tells
+    assert on.verdicts["things"].twice == (0 if tells else 1)
 
 
 def test_a_run_that_says_nothing_of_what_it_missed_is_found(tmp_path: Path) -> None:

@@ -202,6 +202,8 @@ class _Playing:
             self._often[stream.name] += first or not told["resumed"]
         if told and told["status"] == "partial" and not _read_all(told):
             self._often[stream.name] += 1  # what may have missed some may have met others twice, and is read anew
+        if told and told["resumed"] and any("may come twice" in notice for notice in told["notices"]):
+            self._often[stream.name] += 1  # what was read before the run was cut short is not known by its content
         return max(self._often[stream.name], 1)
 
     def _blame(self, this: Pass, requests: int) -> None:
