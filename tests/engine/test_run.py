@@ -211,6 +211,49 @@ async def test_r22_children_of_a_parent_that_comes_again_changed_are_appended_on
         assert rows(tmp_path, "SELECT count(*), count(DISTINCT id) FROM reviews") == [(7, 7)]
 
 
+@pytest.mark.parametrize(("moves", "said"), [(True, "deleted while paging"), (False, "the page before came again")])
+async def test_r23_parents_that_were_skipped_leave_their_children_partial_and_not_done(
+    tmp_path: Path, moves: bool, said: str
+) -> None:
+    shops = [{"id": number} for number in range(6)]
+    asked = 0
+
+    async def serve(request: web.Request) -> web.Response:
+        nonlocal asked
+        if request.path != "/shops":
+            return web.json_response([{"item": 1}])
+        asked += 1
+        page = int(request.query["page"])
+        if asked == 2 and moves:
+            del shops[0]
+        if asked == 2 and not moves:
+            page = 1
+        return web.json_response({"data": shops[page * 2 - 2 : page * 2], "total": len(shops)})
+
+    listed = {
+        "name": "shops",
+        "path": "/shops",
+        "records": "data",
+        "primary_key": "id",
+        "pagination": {"kind": "page", "size": 2, "total": "total"},
+        "parallel": 1,
+    }
+    stock = {
+        "name": "stock",
+        "path": "/stock/{shop}",
+        "primary_key": ["shop", "item"],
+        "parent": {"stream": "shops", "key": "id", "as": "shop"},
+    }
+    async with serving(serve) as url:
+        file = integration(url, tmp_path, listed, stock)
+        first = await arun(file, streams=["stock"])
+        assert (first.status, first.exit_code) == ("partial", 5)
+        assert first.error is not None and f"of shops, {'records were ' if moves else ''}{said}" in first.error["what"]
+        assert (await arun(file, streams=["stock"])).exit_code == 0
+        found = rows(tmp_path, "SELECT shop FROM stock ORDER BY 1")
+        assert {shop for (shop,) in found} >= {shop["id"] for shop in shops}
+
+
 async def test_children_of_equal_keys_below_different_parents_are_all_read(tmp_path: Path) -> None:
     asked: list[str] = []
 

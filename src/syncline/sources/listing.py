@@ -43,6 +43,7 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
     """What goes along with one pass: what it may use up, and the pages of the last one where they are asked for.
 
     `since` is the cursor to ask from; `first_alone` says that the first page's time is to be known before others are asked for.
+    `gaps` are what the lists of parents showed: some of them may have been skipped, with all that is below.
     """
 
     spending: Spending
@@ -51,6 +52,7 @@ class Pass(msgspec.Struct, frozen=True, kw_only=True):
     first_alone: bool = False
     memory: PageMemory | None = None
     shape: Shape | None = None
+    gaps: list[str] = []
 
 
 class Listing:

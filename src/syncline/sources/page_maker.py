@@ -54,6 +54,10 @@ class PageMaker:
             return None if incremental.start is None else reveal(incremental.start)
         return earlier(cursor, incremental)
 
+    def missed(self, gaps: Sequence[str]) -> None:
+        """Take note that records may have been skipped beside the pages themselves; the first that was ever told is kept."""
+        self._gap = self._gap or next(iter(gaps), None)
+
     def page(self, asked: Asked) -> Page:
         server_time = asked.response.date if asked.response else None
         self._started_at = self._started_at or (server_time or self._clock.now()).isoformat()

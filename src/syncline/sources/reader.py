@@ -71,7 +71,9 @@ class Reader:
         )
         async with aclosing(self._asked(endpoint, checkpoint.resume, this)) as coming:
             async for asked in coming:
+                making.missed(this.gaps)
                 yield making.page(asked)
+        making.missed(this.gaps)
         last = making.last()
         if this.memory is not None and last.gap is None and (known := this.memory.to_data()):
             last.checkpoint = msgspec.structs.replace(last.checkpoint, extra={NOTE: known})
@@ -148,8 +150,11 @@ class Reader:
         """
         endpoint, read = self.endpoints[parent.stream], compile_path(parent.key)
         before, here = set[bytes](), set[bytes]()
-        async with aclosing(self._asked(endpoint, token, Pass(spending=this.spending, room=Room(1)))) as coming:
+        above = Pass(spending=this.spending, room=Room(1), gaps=this.gaps)
+        async with aclosing(self._asked(endpoint, token, above)) as coming:
             async for asked in coming:
+                if asked.gap and not this.gaps:
+                    this.gaps.append(f"of {endpoint.name}, {asked.gap}")
                 before, here = here, set[bytes]()
                 for record in asked.records:
                     key = read(record)
