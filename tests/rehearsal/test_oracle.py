@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from syncline.engine import Report, arun
-from syncline.rehearsal.simulator.faults import faults
+from syncline.rehearsal.simulator.faults import CredentialRefused, Deleted, Fault, faults
 from tests.rehearsal.acts import PLAIN, act
 
 WAYS = {
@@ -107,6 +107,37 @@ def test_a_pass_that_was_cut_short_and_goes_on_in_a_longer_list_may_append_twice
     assert short.exit_code and on.report and on.report["streams"][0]["resumed"]
     assert report.holds == tells
     assert on.verdicts["things"].twice == (0 if tells else 1)
+
+
+CHILDREN = """
+name: things
+source: {kind: rest, base_url: "https://api.things.example/v1", auth: {kind: bearer, token: "${T}"}}
+streams:
+  - {name: things, path: /things, records: data, primary_key: id}
+  - name: parts
+    path: /things/{thing}/parts
+    records: data
+    primary_key: id
+    parent: {stream: things, key: id, as: thing}
+    parallel: 1
+    into: {write: append}
+destination: {kind: sql, url: "sqlite:///things.db"}
+"""
+
+
+def test_children_may_be_appended_again_where_the_parent_at_which_the_pass_stood_is_gone(tmp_path: Path) -> None:
+    cut, gone = CredentialRefused(at=8), Deleted(at=9)
+
+    def most(folder: Path, *struck: Fault) -> int:
+        """How often a child stands there at most, after an act that holds."""
+        report = act(CHILDREN, folder, *struck, size=8)
+        assert report.problems == [] and report.passes[0].exit_code == 4
+        with closing(sqlite3.connect(folder / "rows.sqlite")) as database:
+            counts = database.execute("SELECT count(*) FROM parts GROUP BY id, name").fetchall()
+        return int(max(counts)[0])
+
+    assert most(tmp_path / "there", cut) == 2, "once by the pass that was cut short and gone on with, once by the next"
+    assert most(tmp_path / "gone", cut, gone) == 3
 
 
 def test_a_run_that_says_nothing_of_what_it_missed_is_found(tmp_path: Path) -> None:

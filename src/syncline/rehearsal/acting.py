@@ -202,9 +202,18 @@ class _Playing:
             self._often[stream.name] += first or not told["resumed"]
         if told and told["status"] == "partial" and not _read_all(told):
             self._often[stream.name] += 1  # what may have missed some may have met others twice, and is read anew
+        if told and told["resumed"] and self._is_a_parent_gone(stream):
+            self._often[stream.name] += 1  # the pass may have stood at it: all of its page are read once more
         if told and told["resumed"] and any("may come twice" in notice for notice in told["notices"]):
             self._often[stream.name] += 1  # what was read before the run was cut short is not known by its content
         return max(self._often[stream.name], 1)
+
+    def _is_a_parent_gone(self, stream: Stream) -> bool:
+        """Whether any of those that it is read below went since all this began."""
+        world = self.world
+        above = {parent.name for parent in self._with_parents(stream.name)} - {stream.name}
+        went = (world.went(name, number) for name in above for number in world.numbers(name, ever=True))
+        return any(gone is not None and gone > world.began for gone in went)
 
     def _blame(self, this: Pass, requests: int) -> None:
         run = len(self.report.passes)
