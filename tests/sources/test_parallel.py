@@ -313,6 +313,24 @@ async def test_r21_a_page_parameter_that_is_ignored_costs_two_requests_with_a_to
     assert len(api.asked) == 3
 
 
+@pytest.mark.parametrize("pagination", [BY_NUMBER, BY_OFFSET, {"kind": "page", "size": PAGE}])
+@pytest.mark.parametrize(("place", "stale"), [(4, 2), (5, 3), (5, 1)])
+async def test_r21_any_page_that_comes_in_the_place_of_a_later_one_is_a_gap(
+    pagination: dict[str, Any], place: int, stale: int
+) -> None:
+    api = Api({"/orders": numbered(6 * PAGE)})
+    answer = api.answer
+
+    def unheeding(target: str) -> dict[str, Any]:
+        begin = f"?page={stale}" if pagination["kind"] == "page" else f"?offset={(stale - 1) * PAGE}"
+        return answer(f"/orders{begin}" if len(api.asked) == place else target)
+
+    api.answer = unheeding  # type: ignore[method-assign]
+    async with reading(api, stream := endpoint(pagination, parallel=1)) as reader:
+        pages = await whole(reader, stream)
+    assert pages[-1].gap and set(ids(pages)) == {*range(6 * PAGE)} - {*range((place - 1) * PAGE, place * PAGE)}
+
+
 async def test_a_look_at_the_first_pages_asks_for_no_others() -> None:
     api = Api({"/orders": numbered(60)})
     stream = endpoint(BY_NUMBER, parallel=8)

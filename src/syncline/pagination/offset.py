@@ -1,7 +1,7 @@
 """Pages by the number of records before them."""
 
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -35,6 +35,8 @@ class Offset(Pagination):
     (the length of the first page), `total` (the API's last count), and where none is met again `before` (the first and the last
     record of the page before), `opening` (the list's first records) and `counted` (the API's count when they came).
     """
+
+    counts_places: ClassVar[bool] = True
 
     kind: Literal["offset"] = Field(default="offset", description="Pages by the number of records before them")
     offset_param: ParamName = Field(default="offset", description="Parameter (or place in the body) for the offset")

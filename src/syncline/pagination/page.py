@@ -1,7 +1,7 @@
 """Pages by their number."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -31,6 +31,8 @@ class PageNumber(Pagination):
     last counts), `before` (what identifies the first and the last record of the page before), and `opening` (the same of the
     list's first records).
     """
+
+    counts_places: ClassVar[bool] = True
 
     kind: Literal["page"] = Field(default="page", description="Pages by their number")
     page_param: ParamName = Field(default="page", description="Parameter (or place in the body) for the page's number")

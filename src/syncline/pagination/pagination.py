@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import msgspec
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
@@ -74,6 +74,9 @@ class Pagination(Part):
     """Says which request asks for a page and which page follows it. Pure: it reads answers, and others send."""
 
     model_config = ConfigDict(populate_by_name=True)
+
+    counts_places: ClassVar[bool] = False
+    """Whether a position is a number, that a server may miss: what it sends then is a page from elsewhere, and not the next."""
 
     total_path: PathText | None = Field(
         default=None, alias="total", description="Path to the number of all records, where the API tells it: meta.total"

@@ -27,13 +27,16 @@ class Watch:
         self._contents: dict[int, int] = {}
         self._repeats = 0
 
-    def check(self, position: Position, answer: Answer, following: Position | None) -> None:
-        """Take note of a page. Raises PaginationError within two requests of the first superfluous one."""
+    def check(self, position: Position, answer: Answer, following: Position | None) -> int | None:
+        """Take note of a page; gives the number of an earlier one that had its records, if any.
+
+        Raises PaginationError within two requests of the first superfluous one.
+        """
         self.pages += 1
         self._positions.setdefault(self._led_to_spot if position is self._led_to else _spot(position), self.pages)
-        self._check_content(position, answer.records, following is None)
+        same_as = self._check_content(position, answer.records, following is None)
         if following is None:
-            return
+            return same_as
         self._led_to, self._led_to_spot = following, _spot(following)
         before = self._positions.get(self._led_to_spot)
         if before is not None:
@@ -43,11 +46,12 @@ class Watch:
                 hint=HINT,
                 evidence=f"page {self.pages} leads to {_place(following)}, which was page {before}",
             )
+        return same_as
 
-    def _check_content(self, position: Position, records: list[Any], last: bool) -> None:
+    def _check_content(self, position: Position, records: list[Any], last: bool) -> int | None:
         length = len(records)
         if length == 0:
-            return
+            return None
         name = fingerprint([length, records[0], records[length // 2], records[-1]])
         before = self._contents.setdefault(name, self.pages)
         self._repeats = self._repeats + 1 if before != self.pages else 0
@@ -57,6 +61,7 @@ class Watch:
                 hint=HINT,
                 evidence=f"page {self.pages} ({_place(position)}) has the {length} records of page {before}",
             )
+        return before if self._repeats and length > 1 else None
 
 
 def _spot(position: Position) -> int:

@@ -16,7 +16,7 @@ from syncline.http import decode_json_body
 from syncline.http.caching import Known, PageMemory
 from syncline.http.caps import Caps, Spending
 from syncline.model import Request, Response, Shape
-from syncline.pagination import Answer, Position, Watch
+from syncline.pagination import Answer, Position, Settled, Watch
 from syncline.sources.answer import records_of
 from syncline.sources.endpoint import Endpoint
 from syncline.sources.foreseen import Foreseen, Room
@@ -129,10 +129,14 @@ class Listing:
             answer = self._answer(response)
             settled = pagination.settle(position, answer)
             following = pagination.advance(position, answer)
-            watch.check(position, answer, following)
+            same_as = watch.check(position, answer, following)
             self._this.spending.page(len(response.body), len(answer.records))
         except SynclineError as error:
             raise error.at(stream=self._endpoint.name, page=number, request_id=response.request_id) from None
+        if same_as is not None and settled.notice is None and pagination.counts_places and self._endpoint.primary_key:
+            settled = Settled(
+                settled.records, f"page {number} has the records of page {same_as}, and not its own", gap=True
+            )
         if settled.notice and not settled.gap:
             emit(Noticed(what=f"{self._endpoint.name}, page {number}: {settled.notice}"))
         shape = response.document.shape if isinstance(response.document, ShapedPage) else None
