@@ -109,7 +109,9 @@ EIGHT = 8
 
 @pytest.mark.slow
 async def test_r13_of_eight_processes_none_comes_before_the_time_that_one_was_told(tmp_path):
-    """Each has one request under way at most when one of them is told; without sharing, seven would not know."""
+    """Each has one request under way when one of them is told, and may begin one more while the word is on its way to it;
+    without sharing, seven would not know, and send the ten that each has left.
+    """
     told = 3
     server = PlainApi(Limited(at=40, wait=told))
     async with place("sqlite", tmp_path) as rate_limit, serving(server) as url:
@@ -118,7 +120,7 @@ async def test_r13_of_eight_processes_none_comes_before_the_time_that_one_was_to
     assert len(arrived) == EIGHT * 15 + 1
     refused = arrived[39]
     early = [moment - refused for moment in arrived[40:] if moment - refused < told]
-    assert len(early) < EIGHT
+    assert len(early) < 2 * EIGHT
     assert min(moment - refused for moment in arrived[40 + len(early) :]) >= told
 
 
