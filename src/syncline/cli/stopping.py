@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 PATIENCE = 8.0
@@ -27,6 +27,18 @@ def stopping() -> Iterator[asyncio.Event]:
         timers.append(loop.call_later(PATIENCE, task.cancel))
 
     timers: list[asyncio.TimerHandle] = []
+    try:
+        with heeding(wish):
+            yield stop
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+@contextmanager
+def heeding(wish: Callable[[], None]) -> Iterator[None]:
+    """Call this at Ctrl-C and at SIGTERM, in the running loop."""
+    loop = asyncio.get_running_loop()
     known = (signal.SIGINT, signal.SIGTERM)
     try:
         for number in known:
@@ -34,9 +46,7 @@ def stopping() -> Iterator[asyncio.Event]:
     except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt there
         known = ()  # type: ignore[assignment]
     try:
-        yield stop
+        yield
     finally:
-        for timer in timers:
-            timer.cancel()
         for number in known:
             loop.remove_signal_handler(number)

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import gc
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from syncline import events
 from syncline.cli.logs import log_listener
+from syncline.cli.stopping import heeding
 from syncline.cli.telemetry import telemetry
 from syncline.engine import Report
 from syncline.errors import UsageError
@@ -90,7 +90,7 @@ async def _serve(arguments: argparse.Namespace, folder: Path) -> None:
 @contextmanager
 def _stopped_by_signals(server: Server) -> Iterator[None]:
     """Ctrl-C and SIGTERM stop the server in good order; asked a second time, it leaves at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
     assert task is not None
     asked: list[bool] = []
 
@@ -100,14 +100,5 @@ def _stopped_by_signals(server: Server) -> Iterator[None]:
         asked.append(True)
         server.stop()
 
-    known = (signal.SIGINT, signal.SIGTERM)
-    try:
-        for number in known:
-            loop.add_signal_handler(number, wish)
-    except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt there
-        known = ()  # type: ignore[assignment]
-    try:
+    with heeding(wish):
         yield
-    finally:
-        for number in known:
-            loop.remove_signal_handler(number)
