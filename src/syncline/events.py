@@ -181,16 +181,34 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 _NOWHERE = Scope()
 
 Listener = Callable[[Scope, Event], None]
+"""Hears events. One with a method `wants(kind)` is told of those kinds alone that it wants, which is asked once for each."""
 
-_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("syncline_listeners", default=())
+
+class _Audience(dict[type[Event], tuple[Listener, ...]]):
+    """Who listens, by the kind of event."""
+
+    def __init__(self, listeners: tuple[Listener, ...] = ()) -> None:
+        super().__init__()
+        self.listeners = listeners
+
+    def __missing__(self, kind: type[Event]) -> tuple[Listener, ...]:
+        self[kind] = wanting = tuple(listener for listener in self.listeners if _wants(listener, kind))
+        return wanting
+
+
+def _wants(listener: Listener, kind: type[Event]) -> bool:
+    wants = getattr(listener, "wants", None)
+    return wants is None or bool(wants(kind))
+
+
+_audience: ContextVar[_Audience] = ContextVar("syncline_audience", default=_Audience())  # noqa: B039 - only remembers
 _scope: ContextVar[Scope] = ContextVar("syncline_scope", default=_NOWHERE)
 
 
 def emit(event: Event) -> None:
     """Tell whoever listens in this context."""
-    scope = _scope.get()
-    for listener in _listeners.get():
-        listener(scope, event)
+    for listener in _audience.get()[type(event)]:
+        listener(_scope.get(), event)
 
 
 def scope() -> Scope:
@@ -200,11 +218,11 @@ def scope() -> Scope:
 @contextmanager
 def listening(*listeners: Listener) -> Iterator[None]:
     """Let these hear everything emitted within, in tasks started within too."""
-    token = _listeners.set(_listeners.get() + listeners)
+    token = _audience.set(_Audience(_audience.get().listeners + listeners))
     try:
         yield
     finally:
-        _listeners.reset(token)
+        _audience.reset(token)
 
 
 @contextmanager

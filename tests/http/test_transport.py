@@ -205,6 +205,39 @@ async def test_r16_silence_is_named_by_its_phase():
     assert error.evidence == "timeout.read; 1 bytes of the body had come"
 
 
+async def test_r16_silence_counts_from_the_last_piece():
+    """A body that takes much longer than `read` is no silence, and one timer serves all its pieces; silence after them is."""
+    stopped: list[float] = []
+
+    async def halting(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
+        for _ in range(8):
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+        stopped.append(time.monotonic() - 0.1)
+        await asyncio.sleep(3)
+
+    async with raw_server(halting) as server:
+        error = await fails(server.address, TransportError, timeout={"read": "400ms"})
+    assert error.evidence == "timeout.read; 8 bytes of the body had come"
+    assert 0.35 < time.monotonic() - stopped[0] < 1.5
+
+
+async def test_r16_a_connection_that_rested_longer_than_silence_may_last_is_used_again():
+    async def late(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.2)
+        writer.write(http(b"{}", "Connection: keep-alive"))
+        await writer.drain()
+
+    async with raw_server(http(b"{}", "Connection: keep-alive"), late) as server:
+        async with Connection(base_url=server.address, timeout={"read": "300ms"}).connect() as client:
+            await client.send(client.request("GET", "/x"))
+            await asyncio.sleep(0.25)  # what was to be looked at for the first answer is due during the second
+            assert (await client.send(client.request("GET", "/x"))).status == 200
+        assert server.connections == 1
+
+
 async def test_r16_a_connection_that_does_not_come_about_is_named_by_its_phase():
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))

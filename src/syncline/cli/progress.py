@@ -28,6 +28,8 @@ RATE_WINDOW = 10.0
 
 _FACES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
+HEARD = frozenset({events.StreamStarted, events.PageRead, events.BatchWritten, events.Waiting, events.RequestSent})
+
 
 class Progress:
     """Listens to a run and knows how far it is. Seconds are those of the given clock."""
@@ -48,6 +50,9 @@ class Progress:
         self.total: int | None = None
         self.cursor: str | None = None
         self.rejected = 0
+
+    def wants(self, kind: type[events.Event]) -> bool:
+        return kind in HEARD
 
     def __call__(self, scope: events.Scope, event: events.Event) -> None:
         if isinstance(event, events.StreamStarted):

@@ -115,12 +115,18 @@ class Report(msgspec.Struct, kw_only=True):
         return dict(data)
 
 
+COUNTED = frozenset({events.RequestSent, events.RetryScheduled, events.Waiting, events.TokenObtained, events.Noticed})
+
+
 class Tally:
     """Listens to a run and counts what passes between us and the API."""
 
     def __init__(self) -> None:
         self.conduct = Conduct()
         self.notices: dict[str, list[str]] = {}
+
+    def wants(self, kind: type[events.Event]) -> bool:
+        return kind in COUNTED
 
     def __call__(self, scope: events.Scope, event: events.Event) -> None:
         conduct = self.conduct

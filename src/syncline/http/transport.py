@@ -56,6 +56,9 @@ class Pool:
             resolver=guarded_resolver(self.policy),
             ssl=self.trust.context(certified=False),  # for proxies behind TLS; each request says its own
         )
+        from syncline.http.protocol import speak_thriftily  # late: it is a class of aiohttp's
+
+        speak_thriftily(connector)
         self.session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -9,7 +9,7 @@ import msgspec
 
 from syncline import events
 from syncline.operate.home import Home
-from syncline.operate.log_lines import LEVELS, fields_of, level_of, name_of
+from syncline.operate.log_lines import LEVELS, fields_of, level_of, may_reach, name_of
 from syncline.secrets import redactor
 
 MANY = 200
@@ -24,12 +24,15 @@ class LogFile:
     def __init__(
         self, home: Home, level: str = "info", now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._home, self._least, self._now = home, LEVELS[level], now
+        self._home, self._level, self._now = home, level, now
         self._held: dict[str, list[bytes]] = {}
+
+    def wants(self, kind: type[events.Event]) -> bool:
+        return may_reach(self._level, kind)
 
     def __call__(self, scope: events.Scope, event: events.Event) -> None:
         level = level_of(event)
-        if not scope.integration or LEVELS[level] < self._least:
+        if not scope.integration or LEVELS[level] < LEVELS[self._level]:
             return
         line = {
             "timestamp": self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),

@@ -17,6 +17,13 @@ _LEVELS: dict[type[events.Event], str] = {
     **dict.fromkeys((events.RetryScheduled, events.CircuitChanged, events.Noticed), "warning"),
     **dict.fromkeys((events.FileRefused, events.AlertUndelivered), "error"),
 }
+_BY_CONTENT = (events.RequestSent, events.StreamFinished, events.RunFinished)
+"""Kinds whose level depends on how it went."""
+
+
+def may_reach(level: str, kind: type[events.Event]) -> bool:
+    """Whether an event of this kind may be of this level or above."""
+    return kind in _BY_CONTENT or LEVELS[_LEVELS.get(kind, "info")] >= LEVELS[level]
 
 
 def level_of(event: events.Event) -> str:
