@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from multidict import istr
+
+TRANSFER_ENCODING = istr("Transfer-Encoding")
+
 
 def notice_cut(answer: Any) -> None:
     """Let the body of this answer fail when its connection closes before its end.
@@ -12,9 +16,11 @@ def notice_cut(answer: Any) -> None:
     aiohttp (3.14) forgets to tell the body when its parser meets a broken chunk after the headers, and ends the timer for
     silence as well: the reader would wait until the total timeout.
     """
+    if "chunked" not in answer.headers.get(TRANSFER_ENCODING, "").lower():
+        return
     connection = answer.connection
     protocol = connection.protocol if connection is not None else None
-    if protocol is None or "chunked" not in answer.headers.get("Transfer-Encoding", "").lower():
+    if protocol is None:
         return
     body = answer.content
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import SplitResult
 
 import msgspec
+from multidict import istr
 
 from syncline import __version__
 from syncline.errors import OriginError, RequestError
@@ -25,6 +26,7 @@ from syncline.model import Clock, Request, Response, origin_of, reveal
 
 DNS_CACHE = 60
 """Seconds for which the addresses of a name are kept."""
+CONTENT_ENCODING = istr("Content-Encoding")
 PLACES = 256
 """Addresses of which is remembered how to get there; the pages of a stream share theirs."""
 
@@ -88,7 +90,6 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     address: SplitResult
-    origin: str
     proxy: str | None
     headers: dict[str, str]
     options: dict[str, Any]
@@ -124,7 +125,7 @@ class _Sender:
     async def _answer(self, request: Request, place: _Place, progress: Progress) -> Response:
         began = self._clock.monotonic()
         progress.proxy = place.proxy
-        async with self._call(request, place) as answer:
+        async with await self._call(request, place) as answer:
             progress.status = answer.status
             notice_cut(answer)
             if answer.status == 407 and place.proxy is not None:
@@ -141,10 +142,18 @@ class _Sender:
             )
 
     def _find_place(self, url: str) -> _Place:
-        """What holds for every request to this address. Raises OriginError for one that must not be asked."""
+        """What holds for every request to this address.
+
+        Raises OriginError for one that must not be asked, or that aiohttp would read otherwise than we do.
+        """
         address = check_url(url)
         host = address.hostname or ""
         self._policy.check(host, host)
+        theirs = self._url(address, encoded=True)
+        if f"{theirs.scheme}://{(theirs.raw_host or '').lower()}:{theirs.port}" != origin_of(url):
+            raise OriginError(
+                "the address means different hosts to different readers", hint="write it as https://host/path"
+            )
         proxy, options, headers = self._proxies.of(address), dict[str, Any](), dict[str, str]()
         if proxy is not None:
             options["proxy"] = self._url(proxy.url)
@@ -158,22 +167,20 @@ class _Sender:
             certified = self._wire.certificate is not None and self._wire.certified(url)
             options["ssl"] = self._trust.context(certified=certified, blind=self._trust.exempts(address))
         through = proxy.host if proxy else None
-        place = _Place(address=address, origin=origin_of(url), proxy=through, headers=headers, options=options)
+        place = _Place(address=address, proxy=through, headers=headers, options=options)
         if len(self._places) >= PLACES:
             self._places.clear()
         self._places[url] = place
         return place
 
     def _call(self, request: Request, place: _Place) -> Any:
-        """What aiohttp is to do. Raises OriginError for an address that it would read otherwise than we did."""
-        url = self._url(request.target, encoded=True)
-        if f"{url.scheme}://{(url.raw_host or '').lower()}:{url.port}" != place.origin:
-            raise OriginError(
-                "the address means different hosts to different readers", hint="write it as https://host/path"
-            )
+        """What aiohttp is to do."""
+        address = place.address
+        query = request.target.partition("#")[0].partition("?")[2]
         return self._session.request(
             request.method,
-            url,
+            # from its parts, as they were checked: to read them again would cost more than the rest of this
+            self._url(SplitResult(address.scheme, address.netloc, address.path, query, ""), encoded=True),
             headers=headers_of(request) | place.headers,
             data=request.content,
             allow_redirects=False,
@@ -199,14 +206,20 @@ def headers_of(request: Request) -> dict[str, str]:
 
 
 async def _read(answer: Any, wire: Wire, progress: Progress, method: str) -> bytes:
-    coding = answer.headers.get("Content-Encoding", "")
+    coding = answer.headers.get(CONTENT_ENCODING, "")
     announced = answer.content_length
     if method == "HEAD" or (announced == 0 and answer.status != 200):
         return b""
     if announced is not None and announced > wire.max_body:
         raise too_large(wire.max_body, announced)
+    content = answer.content
+    chunk: bytes = await content.readany()
+    progress.received = len(chunk)
+    if not coding and content.at_eof() and len(chunk) <= wire.max_body:  # most answers come in one piece
+        return chunk
     reader = BodyReader(coding, most=wire.max_body, ratio=wire.max_ratio)
-    while chunk := await answer.content.readany():
-        progress.received += len(chunk)
+    while chunk:
         reader.feed(chunk)
+        chunk = await content.readany()
+        progress.received += len(chunk)
     return reader.finish()

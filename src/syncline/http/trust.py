@@ -140,6 +140,8 @@ class Trust:
     def notices(self, url: SplitResult, now: Callable[[], datetime], told: set[str]) -> list[Event]:
         """What is to be said after a request to this address, once to whoever keeps `told`: nearly always nothing."""
         found: list[Event] = []
+        if not self._exempt and self._validities.keys() <= told:
+            return found
         if self._exempt and self.exempts(url) and url.netloc not in told:
             told.add(url.netloc)
             found.append(
