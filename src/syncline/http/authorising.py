@@ -71,11 +71,13 @@ def authorised(send: Send, rule: Authorising, clock: Clock) -> Send:
     So it is with a signature that was refused by an API whose clock is elsewhere: from then on the API's time is signed (R11).
     """
     auth, tokens, theirs = rule.auth, rule.tokens, TheirClock(clock)
+    configured = bool(rule.headers or rule.params)
 
     async def sending(request: Request) -> Response:
         if not rule.origins.trusts(request.url):
             return await send(without_secrets(request))
-        request = _configured(request, rule)
+        if configured:
+            request = _configured(request, rule)
         if auth is None:
             return await send(request)
         token = await tokens.fresh() if tokens else None

@@ -85,9 +85,7 @@ class OwnKeeper:
 
     def __init__(self, conduct: Conduct, clock: Clock, origin: str = "", store: CircuitStore | None = None) -> None:
         self.conduct, self._clock, self._origin, self._store = conduct, clock, origin, store
-
-    def now(self) -> float:
-        return self._clock.monotonic()
+        self.now = clock.monotonic
 
     async def change(self, step: Step, then: Callable[[], None]) -> None:
         step(self.now())

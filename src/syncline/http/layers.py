@@ -65,7 +65,10 @@ def retried(send: Send, rule: Retrying, clock: Clock) -> Send:
             error: RequestError | None = None
             try:
                 response = await send(request)
-                again = rule.retry.after_answer(request, response, clock.now(), rule.chance())
+                if rule.retry.is_content(request, response):
+                    again = None
+                else:
+                    again = rule.retry.after_answer(request, response, clock.now(), rule.chance())
             except RequestError as failure:
                 error = failure
                 again = rule.retry.after_error(request, failure, rule.chance())
@@ -117,8 +120,11 @@ def _deferred(request: Request, response: Response | None, again: Again, clock: 
 def screened(send: Send, keeper: Keeper, clock: Clock) -> Send:
     """Refuse at once while the circuit is open, before anything is waited for."""
 
+    breaker = keeper.conduct.breaker
+
     async def sending(request: Request) -> Response:
-        breaker = keeper.conduct.breaker
+        if breaker.state == "closed":
+            return await send(request)
         if breaker.refuses(keeper.now()) and not keeper.alone:  # another process may have found out more
             await keeper.change(lambda now: False, _nothing)
         if breaker.refuses(keeper.now()):
@@ -144,8 +150,6 @@ def guarded(send: Send, keeper: Keeper, clock: Clock) -> Send:
             await keeper.circuit_changed()
 
     async def admitted(request: Request) -> int:
-        if breaker.untroubled:
-            return breaker.circuit.era
         tickets: list[int | None] = [None]
 
         def admit(now: float) -> None:
@@ -157,7 +161,7 @@ def guarded(send: Send, keeper: Keeper, clock: Clock) -> Send:
         return tickets[0]
 
     async def sending(request: Request) -> Response:
-        ticket = await admitted(request)
+        ticket = breaker.circuit.era if breaker.untroubled else await admitted(request)
         try:
             response = await send(request)
         except (TransportError, BrokenBodyError, ServerError) as error:

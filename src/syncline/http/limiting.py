@@ -49,7 +49,7 @@ def limited(send: Send, gate: Gate, clock: Clock) -> Send:
     """Wait for the limiter's leave; `counted`, further in, uses it."""
 
     async def sending(request: Request) -> Response:
-        leave = await gate.enter(request)
+        leave = gate.let_through(request) or await gate.enter(request)
         token = _leave.set(leave)
         try:
             return await send(request)
@@ -72,7 +72,7 @@ async def ready(gate: Gate, request: Request, clock: Clock) -> Leave:
         gate.leave(leave, None)
         leave = None
     if leave is None:
-        leave = await gate.enter(request)
+        leave = gate.let_through(request) or await gate.enter(request)
         _leave.set(leave)
     return leave
 
@@ -85,7 +85,9 @@ def counted(send: Send, gate: Gate, clock: Clock) -> Send:
     """
 
     async def sending(request: Request) -> Response:
-        leave = await ready(gate, request, clock)
+        leave = _leave.get()
+        if leave is None or clock.monotonic() - leave.began > STALE:
+            leave = await ready(gate, request, clock)
         _leave.set(None)
         response: Response | None = None
         failed = False
@@ -100,7 +102,7 @@ def counted(send: Send, gate: Gate, clock: Clock) -> Send:
             failed = True
             raise
         finally:
-            gate.leave(leave, gate.seen(response), failed=failed)
+            gate.leave(leave, response if gate.one_quota else gate.seen(response), failed=failed)
 
     return sending
 
@@ -155,18 +157,25 @@ class Gate:
 
     def seen(self, response: Response | None) -> Response | None:
         """What the limiter may learn from: where each key has a quota of its own, one that is used up says nothing of all."""
-        if response is None or self.one_quota:
+        if response is None:
             return response
         return msgspec.structs.replace(
             response, headers=NO_HEADERS, status=200 if response.status == 429 else response.status
         )
 
+    def let_through(self, request: Request) -> Leave | None:
+        """The leave to send where nobody is in line and nobody else counts, which is what most requests find; None: get in line."""
+        if not self._keeper.alone or self.concurrency.full:
+            return None
+        load, now = self.limiters.load(request), self._keeper.now()
+        if self._lines.get(load.quota) or self.limiters.hold(now, load, self.concurrency.in_flight).seconds > 0:
+            return None
+        return Leave(self.limiters.sent(now, load), self.concurrency.sent(), self._clock.monotonic())
+
     async def enter(self, request: Request) -> Leave:
-        """The leave to send. Raises DeferredError where the wait would be longer than allowed."""
+        """The leave to send, in its turn. Raises DeferredError where the wait would be longer than allowed."""
         load = self.limiters.load(request)
         line = self._lines.setdefault(load.quota, deque())
-        if not line and self._keeper.alone and (leave := self._at_once(load)) is not None:
-            return leave
         waiter = Waiter(load, asyncio.get_running_loop().create_future())
         line.append(waiter)
         try:
@@ -194,7 +203,9 @@ class Gate:
 
     def leave(self, leave: Leave, response: Response | None, *, failed: bool = False) -> None:
         """The request's end: its answer, or None where none came or it was never sent."""
-        refused = response is not None and (response.status >= 500 or rate_limited(response))
+        refused = False
+        if response is not None and response.status >= 400:
+            refused = response.status >= 500 or rate_limited(response)
         seconds = self._clock.monotonic() - leave.began if response is not None or failed else None
         self.concurrency.answered(leave.number, seconds, trouble=refused or failed)
         self._answer.set()
@@ -233,18 +244,9 @@ class Gate:
             turn = Turn(self, deque())
             await self._keeper.change(turn.step, turn.counts)
 
-    def _at_once(self, load: Load) -> Leave | None:
-        """Leave to go where nobody is in line and nobody else counts, which is what most requests find; None: get in line."""
-        if not self.concurrency.free:
-            return None
-        now = self._keeper.now()
-        if self.limiters.hold(now, load, self.concurrency.in_flight).seconds > 0:
-            return None
-        return Leave(self.limiters.sent(now, load), self.concurrency.sent(), self._clock.monotonic())
-
     async def _ask(self, line: deque[Waiter]) -> Hold:
         """Let through as many of the line as may go now; why the next one has to wait."""
-        if not self.concurrency.free:
+        if self.concurrency.full:
             return _busy
         turn = Turn(self, line)
         if self._keeper.alone:

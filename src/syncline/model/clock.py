@@ -27,8 +27,7 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clock."""
 
-    def monotonic(self) -> float:
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)  # asked a dozen times for each request
 
     def now(self) -> datetime:
         return datetime.now(UTC)

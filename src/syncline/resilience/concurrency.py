@@ -35,10 +35,15 @@ class Concurrency:
         free = min(self.limit, 1e9) - self.in_flight
         return int(free) if free > 0 else 0
 
+    @property
+    def full(self) -> bool:
+        """Whether nothing more may go now."""
+        return self.limit - self.in_flight < 1.0
+
     def sent(self) -> int:
         self.in_flight += 1
         self._sent += 1
-        if not self.free:
+        if self.full:
             self._full_at = self._sent
         return self._sent
 

@@ -151,7 +151,9 @@ class Limiter:
         if self.learn and (told := self._told(ticket, response, wall, cost)):
             self.left = min((share for one in told if (share := one.share) is not None), default=self.left)
             learned += [one for one in told if self._learn(one, ticket, now, cost, path)][:8]
-        if rate_limited(response) or (response.status == 503 and "Retry-After" in response.headers):
+        if response.status >= 400 and (
+            rate_limited(response) or (response.status == 503 and "Retry-After" in response.headers)
+        ):
             learned += self._refused(ticket, response, now, wall, went)
         else:
             own.accepted += own.era_ticket <= ticket

@@ -50,9 +50,12 @@ class Limiters:
     def __init__(self, rule: Limits, probe_patience: float = inf) -> None:
         self.rule = rule
         self.all = [Limiter(rule, part, probe_patience) for part in (None, *rule.quotas)]
+        self._routes = [(self.all[0],), *((limiter, self.all[0]) for limiter in self.all[1:])]
         self._fits = [_pattern(part.path) for part in rule.quotas]
         self._counts_time = any(limiter.standing.windows for limiter in self.all)
         self._costs: dict[str, float] = {}
+        self.left: float | None = None
+        """The share that is left of the scarcest quota, as the latest answers told it."""
         self._began: float | None = None
         self._quickest = inf  # seconds that an answer takes
         self._per = min((rate.per for rate in rule.limits), default=1.0)
@@ -71,16 +74,12 @@ class Limiters:
     def fresh(self) -> list[Standing]:
         return [limiter.fresh() for limiter in self.all]
 
-    @property
-    def left(self) -> float | None:
-        """The share that is left of the scarcest quota, as the latest answers told it."""
-        known = [limiter.left for limiter in self.all if limiter.left is not None]
-        return min(known) if known else None
-
     def load(self, request: Request) -> Load:
         """What this request means to the limits; a GraphQL query is taken to cost what it cost the last time."""
+        if not self._fits and self.rule.cost is None:
+            return _plain_load(request.url, request.cost)
         path, shape = _path_of(request.url)
-        quota = next((number for number, fits in enumerate(self._fits, 1) if fits(path)), 0) if self._fits else 0
+        quota = next((number for number, fits in enumerate(self._fits, 1) if fits(path)), 0)
         cost, like = request.cost, ""
         if self.rule.cost is not None:
             query = request.json.get("query") if isinstance(request.json, dict) else ""
@@ -91,7 +90,7 @@ class Limiters:
     def hold(self, now: float, load: Load, in_flight: int = 0) -> Hold:
         """GO, or the longest that any of its limiters wants it to wait."""
         longest = GO
-        for limiter in self._of(load):
+        for limiter in self._routes[load.quota]:
             hold = limiter.hold(now, load.cost, load.path, in_flight)
             if hold.seconds > longest.seconds:
                 longest = hold
@@ -99,19 +98,21 @@ class Limiters:
 
     def sent(self, now: float, load: Load) -> Ticket:
         self._began = now if self._began is None else self._began
-        numbers = tuple(limiter.sent(now, load.cost, load.path) for limiter in self._of(load))
+        numbers = tuple([limiter.sent(now, load.cost, load.path) for limiter in self._routes[load.quota]])
         return Ticket(load=load, numbers=numbers, sent=now)
 
     def answered(self, ticket: Ticket, response: Response | None, now: float, wall: datetime) -> list[Told | str]:
         """The request's answer, or None where none came. Returns what was learned, for people."""
         load, learned = ticket.load, list[Told | str]()
-        route, late = self._of(load), self._lateness(now - ticket.sent, ticket.sent)
-        for place, (limiter, number) in enumerate(zip(route, ticket.numbers, strict=True)):
-            # what the answer says belongs to the quota, and to the whole only where there is none
-            heard = response if place == 0 else None
+        late = self._lateness(now - ticket.sent, ticket.sent) if self._counts_time else 0.0
+        heard = response
+        for limiter, number in zip(self._routes[load.quota], ticket.numbers, strict=True):
             learned += limiter.answered(
                 number, heard, now, wall, cost=load.cost, path=load.path, sent=ticket.sent, began=self._began, late=late
             )
+            if limiter.left is not None:
+                self.left = min(other.left for other in self.all if other.left is not None)
+            heard = None  # what the answer says belongs to the quota, and to the whole only where there is none
         if load.like and response is not None and self.rule.cost is not None:
             self._remember(load, response)
         return learned
@@ -125,9 +126,6 @@ class Limiters:
         for limiter in self.all:
             limiter.divide(by)
 
-    def _of(self, load: Load) -> list[Limiter]:
-        return [self.all[load.quota], self.all[0]] if load.quota else self.all[:1]
-
     def _lateness(self, seconds: float, sent: float) -> float:
         """By how much longer than the quickest of late this answer took, as far as that is counted.
 
@@ -135,8 +133,6 @@ class Limiters:
         more, now less time for its answers would cost much. So at `most` as much is counted as keeps the mean to AFFORDED:
         a machine that is held up now and then counts all of it, such a server hardly any.
         """
-        if not self._counts_time:
-            return 0.0
         self._quickest = max(min(self._quickest * 1.001, seconds), 0.0)
         late = min(seconds - self._quickest, self._most)
         careful = max(limiter.careful for limiter in self.all)
@@ -164,6 +160,12 @@ def _path_of(url: str) -> tuple[str, str]:
     """The path of an address, and the same without identifiers."""
     path = urlsplit(url).path or "/"
     return path, _IDENTIFIER.sub("*", path[:300])
+
+
+@lru_cache(maxsize=256)
+def _plain_load(url: str, cost: float) -> Load:
+    """Of a request that falls under no quota of its own, and costs what it says."""
+    return Load(quota=0, cost=cost, path=_path_of(url)[1], like="")
 
 
 def _pattern(text: str) -> Callable[[str], object]:

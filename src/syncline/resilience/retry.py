@@ -50,6 +50,12 @@ class Retry(Part):
         default=10, ge=0, description="Retries in ten seconds that are allowed whatever their share."
     )
 
+    def is_content(self, request: Request, response: Response) -> bool:
+        """Whether it is a plain success, about which there is nothing to find out."""
+        return (
+            response.status < 400 and response.status not in self.statuses and response.status not in request.retry_on
+        )
+
     def after_answer(self, request: Request, response: Response, now: datetime, chance: float) -> Again | None:
         """What to do about this answer, or None: it is final. `chance` is random, from 0 to 1.
 

@@ -18,10 +18,10 @@ SHOPIFY_REFILL = 20.0
 def read_limits(response: Response, now: datetime) -> list[Told]:
     """Every limit that the answer's headers tell; nothing where they cannot be read. The standard's fields come first."""
     headers = response.headers
-    if "RateLimit" in headers or "RateLimit-Policy" in headers:
-        return structured(headers)
     if "limit" not in " ".join(headers).lower():
         return []
+    if "RateLimit" in headers or "RateLimit-Policy" in headers:
+        return structured(headers)
     clock = (response.date or now).timestamp()
     return [told for spelling in SPELLINGS for told in spelling(headers, clock)]
 
