@@ -33,6 +33,8 @@ NOT_FOR_A_SMALL_RUN = (
     "keyring",
     "aiohttp.web",
     "html",
+    "importlib.metadata",
+    "zipfile",
     "syncline.auth.hmac",
     "syncline.auth.session",
     "syncline.pagination.offset",
@@ -125,6 +127,49 @@ def test_u3_a_small_run_compiles_few_patterns(folder: Path) -> None:
     assert "syncline.http.origins" in patterns
     assert not [module for module in patterns if module.startswith("yaml")]
     assert len([module for module in patterns if module.startswith("syncline")]) <= 45
+
+
+def test_u3_a_small_run_builds_validators_of_what_its_file_names_alone(folder: Path) -> None:
+    """Not of parts that nothing is said about."""
+    built = _printed(
+        "from syncline.cli import main; main(['run', 'shop.yaml', '--no-progress'])\n"
+        "from syncline.model import Part\n"
+        "def below(part):\n    for one in part.__subclasses__():\n        yield one\n        yield from below(one)\n"
+        "print('built', *(part.__qualname__ for part in below(Part) if part.__pydantic_complete__))",
+        folder,
+    )
+    assert sorted(built) == ["Cursor", "FieldMapping", "Integration", "OAuth2", "Rest", "Schedule", "Sql"]
+
+
+def test_u3_what_a_file_does_not_mention_is_what_its_fields_default_to() -> None:
+    for family in ("auth", "pagination", "source", "destination"):
+        assert kinds(family)
+    defaults = [
+        field.get_default(call_default_factory=True)
+        for part in {*_below(Part)}
+        if part.__module__.startswith(ROOMS_OF_A_RUN)
+        for field in part.model_fields.values()
+        if not field.is_required() and not field.default_factory_takes_validated_data
+    ]
+    silent = [part for part in defaults if isinstance(part, Part) and not part.model_fields_set]
+    assert len({type(part) for part in silent}) >= 9
+    for part in silent:
+        assert part == type(part)()
+
+
+def test_u3_pydantic_is_imported_from_high_up(folder: Path) -> None:
+    """Python takes a piece of stack, and gives it back, at each call that crosses its end: deep within, a thousand times."""
+    depth = _printed(
+        "import sys\n"
+        "def depth():\n    frame, count = sys._getframe(), 0\n"
+        "    while frame:\n        frame, count = frame.f_back, count + 1\n    return count\n"
+        "class Looking:\n    def find_spec(self, name, *rest):\n        found.setdefault(name, depth())\n"
+        "found = {}; sys.meta_path.insert(0, Looking())\n"
+        "from syncline.cli import main; main(['run', 'shop.yaml', '--no-progress'])\n"
+        "print('depth', found['pydantic.main'])",
+        folder,
+    )
+    assert int(depth[0]) <= 30
 
 
 def test_u3_parts_name_their_types_as_types() -> None:

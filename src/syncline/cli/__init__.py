@@ -37,17 +37,32 @@ def _run(words: list[str]) -> int:
     if words[0] in ("-V", "--version"):
         print(f"syncline {__version__}")
         return 0
+    import gc
+    from importlib import import_module
+
+    # the process is this verb's own, and what is imported and read are trees, in which looking for rings finds nothing
+    gc.set_threshold(100_000, 50, 100)
+    from syncline.cli.words import parse
+
+    verb, arguments = parse(words)
+    _prepare()
+    return int(import_module(f"syncline.cli.verbs.{verb.name}").main(arguments))
+
+
+def _prepare() -> None:
+    """What every verb's process wants, before the verb is imported."""
     import atexit
     import gc
     import os
     from importlib import import_module
+    from types import ModuleType
 
-    from syncline.cli.words import parse
-
-    verb, arguments = parse(words)
-    # the process is this verb's own: what is imported and read are trees, in which looking for rings finds nothing, and plugins
-    # of pydantic that other packages brought, for which all that is installed is read, have nothing to do with our models
-    gc.set_threshold(100_000, 50, 100)
-    atexit.register(gc.freeze)  # nor in what the process leaves behind, which is freed as it is
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    return int(import_module(f"syncline.cli.verbs.{verb.name}").main(arguments))
+    atexit.register(gc.freeze)  # what the process leaves behind is freed as it is: there are no rings in it either
+    # plugins of pydantic that other packages brought have nothing to do with our models. The module that looks for them
+    # imports all that it takes to read packages, and only then asks whether it is to look
+    if os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__") == "__all__":
+        idle = ModuleType("pydantic.plugin._loader")
+        vars(idle)["get_plugins"] = lambda: ()
+        sys.modules.setdefault(idle.__name__, idle)
+    # from up here: imported deep within other imports, pydantic has Python take and give back a piece of stack a thousand times
+    import_module("syncline.model")

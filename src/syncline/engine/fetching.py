@@ -20,7 +20,6 @@ from syncline.resilience import Retry, RetryBudget
 from syncline.secrets import Missing, Step, resolving
 
 PATIENCE = Wire(home_host="", connect=3.0, read=10.0, total=15.0, max_body=1_000_000, max_ratio=200.0, connections=4)
-RETRY = Retry(attempts=3, max_wait=10.0, base=0.5)
 
 T = TypeVar("T")
 
@@ -58,5 +57,6 @@ async def _taken(step: Step, send: Send | None) -> Any:
 @asynccontextmanager
 async def _way(clock: Clock) -> AsyncIterator[Send]:
     """To secrets managers: tried three times, no redirects, no limits of the integration's own API."""
+    retry = Retry(attempts=3, max_wait=10.0, base=0.5)
     async with open_transport(PATIENCE, clock, AnyAddress()) as end:
-        yield retried(end, Retrying(retry=RETRY, budget=RetryBudget(RETRY), chance=random.random), clock)
+        yield retried(end, Retrying(retry=retry, budget=RetryBudget(retry), chance=random.random), clock)

@@ -46,13 +46,14 @@ class Connection(Part):
     params: dict[str, Text] = Field(default={}, description="Query parameters of every request to this origin.")
     auth: AuthField = Field(default=None, description="How requests are authorised; a list combines several ways.")
     rate_limit: LimitsField = Field(
-        default_factory=Limits, description="How often requests may be sent: 10/s, [10/s, 1000/h], or the long form."
+        default_factory=Limits.unsaid,
+        description="How often requests may be sent: 10/s, [10/s, 1000/h], or the long form.",
     )
-    retry: Retry = Field(default_factory=Retry, description="When a failed request is sent again.")
+    retry: Retry = Field(default_factory=Retry.unsaid, description="When a failed request is sent again.")
     circuit_breaker: CircuitBreaker = Field(
-        default_factory=CircuitBreaker, description="When a failing API is left alone."
+        default_factory=CircuitBreaker.unsaid, description="When a failing API is left alone."
     )
-    timeout: Timeouts = Field(default_factory=Timeouts, description="How long one attempt may take.")
+    timeout: Timeouts = Field(default_factory=Timeouts.unsaid, description="How long one attempt may take.")
     max_body: Size = Field(default=32_000_000, description="The largest answer that is read, decompressed.")
     max_ratio: float = Field(
         default=200.0, gt=1, description="How many times an answer may grow while it is decompressed."
@@ -64,12 +65,12 @@ class Connection(Part):
         default=(), description="Other hosts that get the credentials as well."
     )
     connections: int = Field(default=100, ge=1, description="Connections open at the same time.")
-    tls: Tls = Field(default_factory=Tls, description="Whom TLS connections trust.")
+    tls: Tls = Field(default_factory=Tls.unsaid, description="Whom TLS connections trust.")
     proxy: ProxyText | None = Field(
         default=None,
         description="An HTTP proxy by reference, http://user:password@host:port; or environment, for HTTPS_PROXY and NO_PROXY.",
     )
-    caps: Caps = Field(default_factory=Caps, description="Where an API that does not come to an end is stopped.")
+    caps: Caps = Field(default_factory=Caps.unsaid, description="Where an API that does not come to an end is stopped.")
     conditional_requests: bool = Field(
         default=False, description="Ask whether pages changed (ETag, Last-Modified), and pass over those that did not."
     )

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
-from importlib.metadata import entry_points
 from typing import Any, TypeVar, overload
 
 import msgspec
@@ -163,6 +162,8 @@ def foreign(
 def known_transforms() -> Mapping[str, Transform]:
     """Every registered transform by name, those that installed packages announce included."""
     if not _looked_for_plugins:
+        from importlib.metadata import entry_points  # late: 2 % of a small run's start
+
         _looked_for_plugins.append(True)
         for point in entry_points(group=ENTRY_POINTS):
             if point.name.startswith(_ENTRY_PREFIX):

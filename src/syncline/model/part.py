@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
@@ -25,6 +25,12 @@ class Part(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True, hide_input_in_errors=True
     )
+
+    @classmethod
+    def unsaid(cls) -> Self:
+        """The part of which a file says nothing: what its fields default to. Equal to `cls()`, for which a validator of its own
+        would be built at each start."""
+        return cls.model_construct()
 
     def to_data(self) -> Any:
         """Plain data that reads back as an equal value; what equals its default is left out."""

@@ -99,7 +99,7 @@ class Endpoint(Part):
     single: bool = Field(default=False, description="The answer is one record, not a list of them")
     null_is_empty: bool = Field(default=False, description="This API writes null where it means an empty list")
     primary_key: KeyFields = Field(default=(), description="Path (or list of paths) to what identifies a record: id")
-    pagination: PaginationField = Field(default=Unpaged(), description="How to get from one page to the next")
+    pagination: PaginationField = Field(default=Unpaged.unsaid(), description="How to get from one page to the next")
     incremental: Incremental | None = Field(default=None, description="Ask only for what changed since the last pass")
     parent: Parent | tuple[Parent, ...] | None = Field(
         default=None, description="Read once for every record of another stream (or of several, nested)"

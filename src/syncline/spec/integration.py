@@ -48,7 +48,7 @@ class Stream(Endpoint):
         default={}, description="Keep only records with this value (or one of these values) at this path"
     )
     mapping: Mapping | None = Field(default=None, description="Which fields the rows have and where they come from")
-    into: Target = Field(default=Target(), description="Where the rows go and how they are written")
+    into: Target = Field(default=Target.unsaid(), description="Where the rows go and how they are written")
     schema_: SchemaPolicy = Field(
         default="evolve",
         alias="schema",
@@ -57,7 +57,9 @@ class Stream(Endpoint):
     deletes: Deletes | None = Field(
         default=None, description="How records that are gone at the source are noticed, and what becomes of their rows"
     )
-    on_reject: OnReject = Field(default=OnReject(), description="What to make of records that do not become rows")
+    on_reject: OnReject = Field(
+        default=OnReject.unsaid(), description="What to make of records that do not become rows"
+    )
 
 
 class Integration(Part):

@@ -64,7 +64,9 @@ class File(Destination):
     max_partitions: int = Field(
         default=1_000, ge=1, le=100_000, description="How many files the columns in the path may make in one run."
     )
-    csv: Csv = Field(default=Csv(), description="How CSV is spelled: formulas, null, delimiter, header, line_end, bom")
+    csv: Csv = Field(
+        default=Csv.unsaid(), description="How CSV is spelled: formulas, null, delimiter, header, line_end, bom"
+    )
     storage: StorageOptions = Field(
         default={},
         description="Options of the store, as its fsspec library names them; credentials by reference: {key: ${AWS_KEY}, secret: "
