@@ -55,11 +55,8 @@ class Progress:
         return kind in HEARD
 
     def __call__(self, scope: events.Scope, event: events.Event) -> None:
-        if isinstance(event, events.StreamStarted):
-            self.scope, self.cursor = scope, event.cursor
-            self.records = self.page = self.rejected = 0
-            self.total = None
-            self._recent.clear()
+        if isinstance(event, events.RequestSent):
+            self._waiting = None
         elif isinstance(event, events.PageRead):
             self.page, self.total = event.number, event.total
             self.records += event.records
@@ -69,8 +66,11 @@ class Progress:
             self.rejected += event.rejected
         elif isinstance(event, events.Waiting):
             self._wait(event)
-        elif isinstance(event, events.RequestSent):
-            self._waiting = None
+        elif isinstance(event, events.StreamStarted):
+            self.scope, self.cursor = scope, event.cursor
+            self.records = self.page = self.rejected = 0
+            self.total = None
+            self._recent.clear()
 
     def _wait(self, event: events.Waiting) -> None:
         seconds = inf if event.seconds is None else event.seconds

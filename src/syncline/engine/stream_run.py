@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar
@@ -269,32 +270,45 @@ class StreamRun(msgspec.Struct, kw_only=True):
 
 async def ahead(pages: AsyncGenerator[Page, None], stop: asyncio.Event) -> AsyncGenerator[Page | None, None]:
     """The same pages, fetched ahead by a task of its own, and None now and then while none comes. Raises Stopped after `stop`."""
-    queue: asyncio.Queue[Page | BaseException | None] = asyncio.Queue(PREFETCH)
+    # two events and a deque: half of what asyncio.Queue takes, which is made for many at both ends
+    waiting: deque[Page | BaseException | None] = deque()
+    came, went = asyncio.Event(), asyncio.Event()
+
+    def hand_over(item: Page | BaseException | None) -> None:
+        waiting.append(item)
+        came.set()
 
     async def fetch() -> None:
         try:
             async with aclosing(pages):
                 async for page in pages:
                     emit(Reached(station="page fetched"))
-                    await queue.put(page)
-            await queue.put(StopAsyncIteration())
+                    while len(waiting) >= PREFETCH:
+                        went.clear()
+                        await went.wait()
+                    hand_over(page)
+            hand_over(StopAsyncIteration())
         except Exception as error:
-            await queue.put(error)
+            hand_over(error)
 
     async def beat() -> None:
         # one timer for all pages: to make and to cancel one for each would cost every page
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), BEAT)
-            if queue.empty():  # else nobody is waiting for what comes
-                queue.put_nowait(None)
+            if not waiting:  # else nobody is waiting for what comes
+                hand_over(None)
 
     tasks = [asyncio.create_task(fetch()), asyncio.create_task(beat())]
     try:
         while True:
             if stop.is_set():
                 raise Stopped
-            item = await queue.get()
+            while not waiting:
+                came.clear()
+                await came.wait()
+            item = waiting.popleft()
+            went.set()
             if isinstance(item, StopAsyncIteration):
                 return
             if isinstance(item, BaseException):

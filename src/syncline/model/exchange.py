@@ -52,8 +52,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_params(self, params: Mapping[str, str | Secret]) -> Request:
         """The same request with these parameters set, each instead of an earlier one of its name."""
-        kept = tuple(pair for pair in self.params if pair[0] not in params)
-        return msgspec.structs.replace(self, params=kept + tuple(params.items()))
+        kept = tuple([pair for pair in self.params if pair[0] not in params]) if self.params else ()
+        return msgspec.structs.replace(self, params=(*kept, *params.items()))
 
     def with_headers(self, headers: Mapping[str, str | Secret]) -> Request:
         """The same request with these headers set; names are compared without case."""

@@ -96,6 +96,7 @@ def read_path(path: Path, value: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=4096)
 def compile_path(text: str) -> Callable[[Any], Any]:
     """A reader for one path, quick for the plain cases. Raises PathError."""
     path = parse_path(text)
@@ -106,6 +107,14 @@ def compile_path(text: str) -> Callable[[Any], Any]:
             return value.get(key, MISSING) if isinstance(value, dict) else MISSING
 
         return read_key
+    if path and all(isinstance(step, str) for step in path):
+
+        def read_keys(value: Any) -> Any:
+            for key in path:
+                value = value.get(key, MISSING) if isinstance(value, dict) else MISSING
+            return value
+
+        return read_keys
 
     def read(value: Any) -> Any:
         return read_path(path, value)

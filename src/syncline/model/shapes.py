@@ -58,9 +58,11 @@ class Shape(msgspec.Struct, frozen=True):
             value = getattr(struct, attribute)
             if value is None:
                 continue
-            if isinstance(inner, Elements):
+            if isinstance(inner, Shape):
+                value = inner.open(value)
+            elif inner is not None:
                 value = [None if element is None else inner.shape.open(element) for element in value]
-            found[key] = inner.open(value) if isinstance(inner, Shape) else value
+            found[key] = value
         return found
 
     def met(self, structs: Iterable[Any]) -> Met:

@@ -104,9 +104,12 @@ class Pagination(Part):
         """Where the page after this answer lies, or None at the end. Raises PaginationError for a contradictory answer."""
         raise NotImplementedError
 
-    def foresee(self, following: Position) -> Iterator[Position]:
-        """Where that page and those after it lie, as far as it is known now; what `apply` needs of each, no more."""
-        return iter(())
+    def foresee(self, following: Position) -> Iterator[Position] | None:
+        """Where that page and those after it lie, as far as it is known now; what `apply` needs of each, no more.
+
+        None of a kind that never knows.
+        """
+        return None
 
     def holds(self, position: Position, answer: Answer) -> bool:
         """Whether a page that was asked for before its turn is of the list as it was when the one before it came."""
@@ -138,6 +141,8 @@ class Pagination(Part):
 
         `absence` says what is not there that would lead on, where that may be a mistake.
         """
+        if self.total_path is None and self.total_header is None:
+            return Settled(answer.records, absence)
         counts = self.counts(position, answer)
         early = ended_early(counts.get("total"), counts.get("read", 0))
         if early is not None and self.advance(position, answer) is None:

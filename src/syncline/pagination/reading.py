@@ -61,7 +61,10 @@ def digest(value: Any) -> str:
 
 def fingerprint(value: Any) -> int:
     """A number for exactly this JSON value, in this process; a third of a digest's cost, and no more to keep."""
-    return hash(_spelled(value))
+    try:
+        return hash(encode_json(value))
+    except UnicodeEncodeError:
+        return hash(_spelled(value))
 
 
 def _spelled(value: Any) -> bytes:

@@ -66,7 +66,9 @@ class Watch:
 
 def _spot(position: Position) -> int:
     """What a position is known by: where it lies, and not what was counted on the way to it."""
-    return fingerprint({name: value for name, value in position.items() if name not in ("read", "total")})
+    if "read" in position or "total" in position:
+        position = {name: value for name, value in position.items() if name not in ("read", "total")}
+    return fingerprint(position)
 
 
 def _place(position: Position) -> str:

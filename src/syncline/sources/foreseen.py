@@ -49,19 +49,20 @@ class Foreseen:
             self._coming.popleft()
             self._fill()
             return answer, True
-        await self.drop()
+        if self._coming:
+            await self.drop()
+        self._plan = iter(())
         return await self._ask(request, number), False
 
     async def drop(self) -> None:
         """Give up what is under way: the list is not as it was foreseen."""
         self._plan = iter(())
-        if not self._coming:
-            return
         tasks = [task for _, task in self._coming]
         self._coming.clear()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _fill(self) -> None:
         """As many wait at most as may be under way, so that memory stays flat."""

@@ -104,6 +104,8 @@ class Listing:
 
     def _foresee(self, following: Position, number: int) -> None:
         positions = self._endpoint.pagination.foresee(following)
+        if positions is None:
+            return
         requests = (self._endpoint.pagination.apply(self._base, position) for position in positions)
         self._foreseen.ask(islice(requests, None if number > 1 else UNPROVEN), number + 1)
 

@@ -56,7 +56,8 @@ class PageMaker:
 
     def missed(self, gaps: Sequence[str]) -> None:
         """Take note that records may have been skipped beside the pages themselves; the first that was ever told is kept."""
-        self._gap = self._gap or next(iter(gaps), None)
+        if gaps and self._gap is None:
+            self._gap = gaps[0]
 
     def page(self, asked: Asked) -> Page:
         server_time = asked.response.date if asked.response else None
