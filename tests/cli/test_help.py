@@ -172,6 +172,22 @@ def test_u3_pydantic_is_imported_from_high_up(folder: Path) -> None:
     assert int(depth[0]) <= 30
 
 
+def test_u3_annotations_of_libraries_are_compiled_by_whoever_evaluates_them(folder: Path) -> None:
+    compiled, hints = _printed(
+        "import builtins, sys; texts, compile = [], builtins.compile\n"
+        "def counted(text, *more, **named):\n"
+        "    texts.append(sys._getframe(1).f_globals['__name__'])\n"
+        "    return compile(text, *more, **named)\n"
+        "builtins.compile = counted\n"
+        "from syncline.cli import main; main(['run', 'shop.yaml', '--no-progress'])\n"
+        "from typing import get_type_hints; from pydantic_core.core_schema import CoreConfig\n"
+        "count = texts.count('typing'); print('compiled', count, len(get_type_hints(CoreConfig)))",
+        folder,
+    )
+    assert int(compiled) <= 60
+    assert int(hints) >= 20
+
+
 def test_u3_parts_name_their_types_as_types() -> None:
     """Text, as `from __future__ import annotations` makes of them, would be compiled by pydantic at each start, field by field."""
     for family in ("auth", "pagination", "source", "destination"):

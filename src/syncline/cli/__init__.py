@@ -54,6 +54,7 @@ def _prepare() -> None:
     import atexit
     import gc
     import os
+    import typing
     from importlib import import_module
     from types import ModuleType
 
@@ -64,5 +65,12 @@ def _prepare() -> None:
         idle = ModuleType("pydantic.plugin._loader")
         vars(idle)["get_plugins"] = lambda: ()
         sys.modules.setdefault(idle.__name__, idle)
-    # from up here: imported deep within other imports, pydantic has Python take and give back a piece of stack a thousand times
-    import_module("syncline.model")
+    # annotations written as text are compiled at once, by pydantic alone seven hundred, which nobody ever evaluates; left as
+    # the text that they are, they are compiled by whoever evaluates one
+    vars(typing)["compile"] = lambda text, *_: text
+    try:
+        # from up here: imported deep within other imports, pydantic has Python take and give back a piece of its stack a
+        # thousand times
+        import_module("syncline.model")
+    finally:
+        del vars(typing)["compile"]
