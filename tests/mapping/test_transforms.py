@@ -19,13 +19,22 @@ from syncline.mapping import (
     inverse_of,
     known_transforms,
     parse_chain,
+    standard,
     transform as register_transform,
 )
 from syncline.mapping.chain import Call, parse_value
 from syncline.mapping.reference import ARROW, examples, field_of, summary, transforms_page
+from syncline.mapping.transform import STANDARD as STANDARD_MODULES
 from tests.mapping.support import mapping, refusal, value
 
 STANDARD = [found for found in known_transforms().values() if not found.foreign]
+
+
+def test_every_module_of_standard_transforms_is_known() -> None:
+    folder = Path(standard.__path__[0])
+    assert sorted(STANDARD_MODULES) == sorted(
+        f"{standard.__name__}.{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__"
+    )
 
 
 @pytest.mark.parametrize("name", [found.name for found in STANDARD])

@@ -10,17 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from syncline.errors import SynclineError
-from syncline.http import Connection
-from syncline.http.tokens import (
-    Purpose,
-    SealedStore,
-    ends,
-    grant_of,
-    runs_out,
-    token_auth,
-    token_store,
-    worth_of,
-)
+from syncline.http import Connection, tokens
 from syncline.model import Clock, SystemClock, reveal
 from syncline.secrets import redactor
 from syncline.spec import Integration
@@ -59,18 +49,18 @@ def opened_store(
     clock: Clock,
     environment: Mapping[str, str] | None = None,
     *,
-    purpose: Purpose = "use",
+    purpose: tokens.Purpose = "use",
     end: End = "source",
-) -> SealedStore | None:
+) -> tokens.SealedStore | None:
     """Where the token of this end of a resolved integration is kept, or None for memory. Raises AuthError, PlanError."""
     connection = connection_of(integration, end)
-    if connection is None:
+    if connection is None or tokens.token_auth(connection.auth) is None:
         return None
     where = None if integration.tokens is None else reveal(integration.tokens)
     known = os.environ if environment is None else environment
     # both ends may be accounts at one provider, with the same client
     name = integration.name if end == "source" else f"{integration.name}.{end}"
-    return token_store(where, name, connection.auth, clock, known, purpose=purpose)
+    return tokens.token_store(where, name, connection.auth, clock, known, purpose=purpose)
 
 
 def keeping(integration: Integration, clock: Clock, end: End = "source") -> dict[str, Any]:
@@ -93,10 +83,10 @@ async def token_status(
     """
     clock = clock or SystemClock()
     connection = connection_of(integration, end)
-    holder = token_auth(connection.auth) if connection is not None else None
+    holder = tokens.token_auth(connection.auth) if connection is not None else None
     if holder is None:
         return None
-    status = TokenStatus(grant=grant_of(holder), place="memory", login=worth_of(holder) == "everything")
+    status = TokenStatus(grant=tokens.grant_of(holder), place="memory", login=tokens.worth_of(holder) == "everything")
     try:
         store = opened_store(integration, clock, environment, purpose="look", end=end)
         if store is None:
@@ -110,6 +100,6 @@ async def token_status(
         return status
     now, monotonic = clock.now(), clock.monotonic()
     status.stored, status.refreshable, status.obtained_at = True, token.refresh is not None, token.obtained_at
-    status.expires_at, status.refresh_expires_at = ends(token, now, monotonic)
-    status.runs_out = runs_out(token, now, monotonic)
+    status.expires_at, status.refresh_expires_at = tokens.ends(token, now, monotonic)
+    status.runs_out = tokens.runs_out(token, now, monotonic)
     return status

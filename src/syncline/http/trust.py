@@ -16,7 +16,6 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from syncline.auth import Certificate
 from syncline.errors import PlanError
 from syncline.events import CredentialEnding, Event, Noticed
-from syncline.http.tls import show
 from syncline.http.validity import Validity, validity_met
 from syncline.model import Part, Text, reveal
 
@@ -167,9 +166,12 @@ class Trust:
                 context = ssl.create_default_context()
         context.minimum_version = VERSIONS[self._tls.min_version]
         context.set_alpn_protocols(["http/1.1"])
-        shown = show(context, self._certificate) if certified and self._certificate is not None else None
-        if shown is not None:
-            self._validities[OURS] = shown
+        if certified and self._certificate is not None:
+            from syncline.http.tls import show  # late: most connections show no certificate
+
+            shown = show(context, self._certificate)
+            if shown is not None:
+                self._validities[OURS] = shown
         met = self._validities
 
         class Watched(ssl.SSLObject):

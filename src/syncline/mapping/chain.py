@@ -17,14 +17,12 @@ import msgspec
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
-from syncline.mapping import standard
 from syncline.mapping.transform import ArgumentError, find_transform, known_transforms
 from syncline.model.names import did_you_mean
 
 MAX_LENGTH = 10_000
 MAX_STEPS = 32
 MAX_DEPTH = 8
-_LOADED = standard.__all__  # importing the room makes the standard transforms known
 
 _NAME = re.compile(r"[A-Za-z_]\w*(?:(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)?", re.ASCII)
 _WORD = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)

@@ -13,7 +13,7 @@ from syncline.model.paths import Path
 
 MAX_LENGTH = 10_000
 MAX_PLACES = 100
-_PIECE = re.compile(r'(\{\{|\}\})|\{((?:"(?:[^"\\]|\\.)*"|[^{}"])+)\}|([^{}]+)')
+_PIECE = r'(\{\{|\}\})|\{((?:"(?:[^"\\]|\\.)*"|[^{}"])+)\}|([^{}]+)'  # compiled when there is a template
 
 Template = tuple[str | Path, ...]
 
@@ -24,9 +24,9 @@ def parse_template(text: str) -> Template:
     if len(text) > MAX_LENGTH:
         raise PathError(f"a template of {len(text)} characters is too long; {MAX_LENGTH} are allowed")
     pieces: list[str | Path] = []
-    at = 0
+    at, pattern = 0, re.compile(_PIECE)
     while at < len(text):
-        match = _PIECE.match(text, at)
+        match = pattern.match(text, at)
         if match is None:
             raise PathError(f"the template has a lone brace at {text[at:][:20]!r}; a brace as text is written twice")
         brace, path, literal = match.groups()

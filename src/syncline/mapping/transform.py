@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
+from importlib import import_module
 from typing import Any, TypeVar, overload
 
 import msgspec
@@ -16,6 +17,7 @@ MAX_TEXT = 10_000_000
 MAX_LIST = 1_000_000
 """Elements of a list that a transform may give."""
 
+STANDARD = tuple(f"syncline.mapping.standard.{name}" for name in ("lists", "numbers", "texts", "times", "values"))
 ENTRY_POINTS = "syncline.kinds"
 _ENTRY_PREFIX = "transform."
 
@@ -109,7 +111,16 @@ def _standard(function: Callable[..., Any], group: str, inverse: str | None, tak
     )
 
 
+@cache
+def _declare_standard() -> None:
+    """Late: most mappings name none, or those of modules that a run needs anyway."""
+    for module in STANDARD:
+        import_module(module)
+
+
 def _registered(name: str) -> Transform | None:
+    if name not in _register and name not in _declared:
+        _declare_standard()
     if name not in _register and name in _declared:
         _register[name] = _declared[name]()
     return _register.get(name)
@@ -168,6 +179,7 @@ def known_transforms() -> Mapping[str, Transform]:
         for point in entry_points(group=ENTRY_POINTS):
             if point.name.startswith(_ENTRY_PREFIX):
                 point.load()
+    _declare_standard()
     for name in _declared:
         _registered(name)
     return dict(sorted(_register.items()))

@@ -25,7 +25,7 @@ Path = Sequence[str | int]
 
 _SPECIAL: dict[str, Any] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _SPECIAL |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+NUMBER = r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 _UNREADABLE_ASCII = re.compile("[^\t\n\r -~]")
 # this one and the writer's patterns below are compiled when they are first needed: most runs need none of them
 _UNREADABLE = "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -265,7 +265,7 @@ class _Reader:
         text: str = event.value
         if text in _SPECIAL:
             return _SPECIAL[text]
-        if text[0] not in "-0123456789" or not (match := NUMBER.fullmatch(text)):
+        if text[0] not in "-0123456789" or not (match := re.fullmatch(NUMBER, text)):
             return text
         try:
             return int(text) if match[1] is None and match[2] is None else _number(text)

@@ -162,7 +162,7 @@ def _is_plain(value: str, plain: str) -> bool:
 
 def _write_number(value: float | Decimal) -> str:
     text = (repr(value) if isinstance(value, float) else str(value)).lower()
-    if not NUMBER.fullmatch(text):
+    if not re.fullmatch(NUMBER, text):
         raise ValueError(f"{value!r} cannot be written as YAML")
     mantissa, exponent, power = text.partition("e")
     return f"{mantissa}.0e{power}" if exponent and "." not in mantissa else text

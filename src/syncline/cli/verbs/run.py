@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from syncline import events
-from syncline.cli.account import reported_block, summary, ways_to_look
 from syncline.cli.door import as_json
 from syncline.cli.paint import is_terminal, paint, printable
 from syncline.cli.stopping import stopping
@@ -20,7 +19,6 @@ from syncline.errors import UsageError
 from syncline.model import SystemClock
 from syncline.operate.home import Home
 from syncline.operate.log_file import LogFile
-from syncline.operate.served import redacted
 from syncline.spec import load
 
 
@@ -37,6 +35,8 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(as_json(report.to_data()))
         return report.exit_code
+    from syncline.cli.account import reported_block, summary, ways_to_look  # late: programs do not read it
+
     print("\n".join(summary(report, paint(sys.stdout))))
     if report.status == "done":
         brush = paint(sys.stdout)
@@ -50,7 +50,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 def write_page(report: Report, path: Path) -> None:
     """The report as a page for a browser. Raises UsageError where it cannot be written."""
-    from syncline.operate.pages.report import report_page  # late: most runs write none
+    # late: most runs write none
+    from syncline.operate.pages.report import report_page
+    from syncline.operate.served import redacted
 
     try:
         path.write_text(report_page(redacted(report)), encoding="utf-8")

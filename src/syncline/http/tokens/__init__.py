@@ -1,23 +1,17 @@
-"""Where tokens outlive a process: encrypted, shared by processes or machines, one of whom gets the next for all."""
+"""Where tokens outlive a process: encrypted, shared by processes or machines, one of whom gets the next for all.
 
-from syncline.http.tokens.choosing import Purpose, token_store
-from syncline.http.tokens.identity import grant_of, token_auth, worth_of
-from syncline.http.tokens.kept import Kept, ends, runs_out
-from syncline.http.tokens.keys import find_keys, key_file, make_key
-from syncline.http.tokens.store import OvertakenError, SealedStore
+Most integrations have no token, so each name is imported when it is first asked for.
+"""
 
-__all__ = [
-    "Kept",
-    "OvertakenError",
-    "Purpose",
-    "SealedStore",
-    "ends",
-    "find_keys",
-    "grant_of",
-    "key_file",
-    "make_key",
-    "runs_out",
-    "token_auth",
-    "token_store",
-    "worth_of",
-]
+from syncline.model import late_names
+
+_HOMES = {
+    "choosing": ("Purpose", "token_store"),
+    "identity": ("grant_of", "token_auth", "worth_of"),
+    "kept": ("Kept", "OvertakenError", "ends", "runs_out"),
+    "keys": ("find_keys", "key_file", "make_key"),
+    "store": ("SealedStore",),
+}
+
+__all__ = sorted(name for names in _HOMES.values() for name in names)  # noqa: PLE0605 – a list of text, made here
+__getattr__ = late_names(__name__, _HOMES)

@@ -14,8 +14,7 @@ from syncline.errors import AuthError, SynclineError
 from syncline.events import CredentialEnding, Noticed, TokenObtained, emit
 from syncline.http.origins import is_loopback
 from syncline.http.tokens.identity import token_auth, worth_of
-from syncline.http.tokens.kept import Kept, runs_out
-from syncline.http.tokens.store import OvertakenError
+from syncline.http.tokens.kept import Kept, OvertakenError, runs_out
 from syncline.model import Clock, Request, Response, Secret, Token
 
 Send = Callable[[Request], Awaitable[Response]]

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from syncline.errors import StateError
-from syncline.http.tokens.store import OvertakenError
+from syncline.http.tokens.kept import OvertakenError
 from syncline.http.tokens.waiting import until_locked
 from syncline.model import Clock
 

@@ -26,6 +26,10 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 0
 
 
+class OvertakenError(Exception):
+    """Somebody else saved a later revision; what was to be saved is not in the store."""
+
+
 class _Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A kept token in plain JSON, on its way to be sealed. Moments are wall time, seconds since 1970."""
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from syncline.errors import PlanError, StateError
-from syncline.http.tokens.store import OvertakenError
+from syncline.http.tokens.kept import OvertakenError
 from syncline.http.tokens.waiting import until_locked
 from syncline.model import Clock, Secret
 

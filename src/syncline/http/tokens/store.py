@@ -17,10 +17,6 @@ from syncline.http.tokens.seal import sealed, unsealed
 from syncline.model import Clock
 
 
-class OvertakenError(Exception):
-    """Somebody else saved a later revision; what was to be saved is not in the store."""
-
-
 class Place(Protocol):
     """Where the sealed bytes of one token are, with a revision that counts up from 1; `shown` says where, to people."""
 
