@@ -22,7 +22,7 @@ from syncline.errors import (
     RequestError,
     TransportError,
 )
-from syncline.http import Connection, decode_json_body
+from syncline.http import Client, Connection, decode_json_body
 from syncline.http.resolver import AddressPolicy
 from syncline.model import Response, Secret
 from tests.http.raw import http, raw_server
@@ -192,6 +192,42 @@ async def test_r16_a_server_that_drips_a_byte_at_a_time_meets_the_total_deadline
         assert error.what == "not finished within 1s in all"
         assert error.where["phase"] == "total"
         assert len(server.requests) == 1
+
+
+async def test_r16_each_attempt_has_its_own_time_however_many_are_under_way():
+    async def never(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(3)
+
+    async def timed(client: Client, wait: float) -> float:
+        await asyncio.sleep(wait)
+        began = time.monotonic()
+        with pytest.raises(TransportError, match=r"not finished within 0\.5s in all"):
+            await client.send(client.request("GET", "/x"))
+        return time.monotonic() - began
+
+    async with (
+        raw_server(http(b"{}", "Connection: keep-alive"), never) as server,
+        Connection(base_url=server.address, retry=ONCE, timeout={"total": "500ms"}).connect() as client,
+    ):
+        await client.send(client.request("GET", "/x"))  # its time would be over in the middle of the others'
+        taken = await asyncio.gather(*(timed(client, wait) for wait in (0.1, 0.3, 0.3, 0.45)))
+    assert all(0.45 < seconds < 1.0 for seconds in taken)
+
+
+async def test_who_is_cancelled_by_somebody_else_in_the_moment_in_which_the_time_is_over_stays_cancelled():
+    async def never(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(3)
+
+    async with (
+        raw_server(never) as server,
+        Connection(base_url=server.address, retry=ONCE, timeout={"total": "200ms"}).connect() as client,
+    ):
+        task = asyncio.create_task(client.send(client.request("GET", "/x")))
+        await asyncio.sleep(0.1)
+        time.sleep(0.2)  # noqa: ASYNC251 - so that both come in one step of the loop
+        asyncio.get_running_loop().call_soon(task.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 async def test_r16_silence_is_named_by_its_phase():

@@ -14,6 +14,7 @@ from syncline import __version__
 from syncline.errors import OriginError, RequestError
 from syncline.events import emit
 from syncline.http.cuts import notice_cut
+from syncline.http.deadlines import Deadline, Deadlines
 from syncline.http.failures import Progress, proxy_refused, translator
 from syncline.http.inflate import BodyReader, too_large
 from syncline.http.origins import check_url
@@ -64,7 +65,7 @@ class Pool:
         self.session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=wire.total, sock_connect=wire.connect, sock_read=wire.read),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=wire.connect, sock_read=wire.read),
             auto_decompress=False,
             trust_env=False,
             max_field_size=wire.header_size,
@@ -74,12 +75,14 @@ class Pool:
         )
         # left to itself, aiohttp sends once more when a reused connection died: with an old signature, outside of limits
         self.session._retry_connection = False
+        self.deadlines = Deadlines(wire.total)
 
     def way(self, wire: Wire, clock: Clock) -> Send:
         """Sends over these connections, for a client whose wire is alike; each is told itself what is to be said of them."""
         return _Sender(self, wire, clock).send
 
     async def close(self) -> None:
+        self.deadlines.close()
         await self.session.close()
 
 
@@ -102,6 +105,7 @@ class _Sender:
         from yarl import URL  # late: it comes with aiohttp
 
         self._session, self._policy, self._trust, self._proxies = pool.session, pool.policy, pool.trust, pool.proxies
+        self._deadlines = pool.deadlines
         self._wire, self._clock, self._url = wire, clock, URL
         self._translate = translator(wire)
         self._told: set[str] = set()
@@ -112,7 +116,8 @@ class _Sender:
         try:
             place = self._places.get(request.url) or self._find_place(request.url)
             try:
-                return await self._answer(request, place, progress)
+                with Deadline(self._deadlines):
+                    return await self._answer(request, place, progress)
             finally:  # of a certificate that has run out the server says no more than that it refuses us
                 for notice in self._trust.notices(place.address, self._clock.now, self._told):
                     emit(notice)
