@@ -20,6 +20,7 @@ _HOMES = {
         "Finished",
         "Sample",
         "Sink",
+        "Taker",
         "Trial",
         "UnfinishedLost",
         "Writer",

@@ -7,6 +7,7 @@ from syncline.destinations.destination import (
     Finished as Finished,
     Sample as Sample,
     Sink as Sink,
+    Taker as Taker,
     Trial as Trial,
     UnfinishedLost as UnfinishedLost,
     Writer as Writer,

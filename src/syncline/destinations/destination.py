@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -98,6 +98,22 @@ class Writer(Protocol):
 
         `complete` says that it has certainly listed everything there is. Raises PartialError where more rows would have to be
         deleted as missing than `Deletes.max_ratio` allows; nothing is deleted and the checkpoint stays.
+        """
+        ...
+
+
+@runtime_checkable
+class Taker(Writer, Protocol):
+    """A writer that takes rows as they come and makes them what they will be, while they are still at hand: cheaper than
+    to come back to thousands of them, and less to be kept."""
+
+    portion: int
+    """Rows that it takes at a time, at least."""
+
+    def take(self, batch: Batch) -> bool:
+        """Take these rows in, to be written by the next `write`, before its own; nothing is durable yet, and no row is refused.
+
+        False: they stay where they are, and so do those that come after them, until the next `write`.
         """
         ...
 

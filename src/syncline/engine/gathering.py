@@ -9,6 +9,7 @@ from typing import Any, overload
 
 import msgspec
 
+from syncline.destinations import Taker
 from syncline.engine.report import Account
 from syncline.mapping import Mapped
 from syncline.model import Batch, Checkpoint, Page, Rejected, Row, Written
@@ -49,8 +50,8 @@ class Chained(Sequence[Any]):
 class Gathered(msgspec.Struct, kw_only=True):
     """What was read and mapped since the last transaction, and the checkpoint that holds once it is written.
 
-    `gone` are keys of deleted records, `present` of those that became no row; `superseded` counts tombstones of records that came
-    back later.
+    `taken` counts rows that the writer has already, all of them before those of `batch`. `gone` are keys of deleted records,
+    `present` of those that became no row; `superseded` counts tombstones of records that came back later.
     """
 
     key: tuple[str, ...]
@@ -59,6 +60,8 @@ class Gathered(msgspec.Struct, kw_only=True):
     rejected: list[Rejected]
     gone: dict[Row, None]
     present: list[Row]
+    taken: int = 0
+    waits: bool = False
     doubtful: int = 0
     superseded: int = 0
     read: int = 0
@@ -98,6 +101,21 @@ class Gathered(msgspec.Struct, kw_only=True):
         self.filtered += mapped.filtered
         self.checkpoint = page.checkpoint
         self.pages += 1
+
+    @property
+    def rows(self) -> int:
+        return self.taken + len(self.batch.rows)
+
+    def offer(self, taker: Taker, portion: int) -> None:
+        """Let the writer have so many rows already, where it takes them; else they, and all that follow, wait for the batch."""
+        if self.waits or len(self.batch.rows) < portion:
+            return
+        if not taker.take(self.batch):
+            self.waits = True
+            return
+        self.taken += len(self.batch.rows)
+        self.batch.rows = []
+        self.sources = Chained()
 
     def reject(self, rejected: list[Rejected]) -> None:
         self.rejected += rejected

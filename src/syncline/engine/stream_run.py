@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from syncline.destinations import Writer
+from syncline.destinations import Taker, Writer
 from syncline.engine.gathering import Gathered
 from syncline.engine.refused import Refused
 from syncline.engine.report import StreamReport
@@ -32,6 +32,8 @@ HELD = 1.0
 """Seconds after which what was gathered is written, however little it is."""
 BEAT = 0.25
 """Seconds after which it is looked again whether they are over, where no page comes."""
+PORTIONS = 4
+"""A batch is taken in at least so many."""
 MANY = 10
 """So many changed records, and all of them rejected, are more than bad luck."""
 
@@ -61,6 +63,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
     _keys: Keys | None = None
     _tombstones: Tombstones | None = None
     _refused: Refused | None = None
+    _taker: Taker | None = None
 
     def __post_init__(self) -> None:
         deletes = self.stream.deletes
@@ -69,6 +72,8 @@ class StreamRun(msgspec.Struct, kw_only=True):
             self._tombstones = Tombstones(deletes, self._keys) if deletes.when is not None else None
         if self.stream.incremental is not None and self.stream.into.write != "append":
             self._refused = Refused(self.stream.incremental, self.checkpoint)
+        if isinstance(self.writer, Taker) and self.writer.portion and deletes is None:
+            self._taker = self.writer
 
     async def go(self) -> None:
         """Raises Stopped, PartialError where the pass cannot have seen everything, and whatever either end raises."""
@@ -141,6 +146,8 @@ class StreamRun(msgspec.Struct, kw_only=True):
                     gathered.doubtful += 1
                 else:
                     gathered.present.append(key)
+        if self._taker is not None:
+            gathered.offer(self._taker, min(self._taker.portion, self.batch_rows // PORTIONS + 1))
         emit(Reached(station="page mapped"))
 
     def _reject(self, gathered: Gathered, rejected: list[Rejected]) -> None:
@@ -221,7 +228,7 @@ class StreamRun(msgspec.Struct, kw_only=True):
         if gathered is None:
             return False
         # real time: it is about how much would have to be read again after a crash
-        return len(gathered.batch.rows) >= self.batch_rows or time.monotonic() - gathered.since >= HELD
+        return gathered.rows >= self.batch_rows or time.monotonic() - gathered.since >= HELD
 
     def _is_enough(self) -> bool:
         read = self.report.account.read + (self._gathered.read if self._gathered else 0)

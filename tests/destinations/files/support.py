@@ -30,15 +30,22 @@ async def land(
     end: bool = True,
     cursor: Any = "z",
     first: int = 1,
+    portion: int | None = None,
     **options: Any,
 ) -> list[Written]:
-    """One run: a pass, or the rest of one from page `first` on, in these batches; `end=False` leaves it as a crash would."""
+    """One run: a pass, or the rest of one from page `first` on, in these batches; `end=False` leaves it as a crash would.
+
+    With a `portion`, the writer is offered so many rows of a batch at a time, as the engine does, and the rest is written with it.
+    """
     written = []
     async with bench.sink() as sink:
         lease = await bench.lease(sink, run)
         writer = await bench.begin(sink, write, lease=lease, **options)
         for page, rows in enumerate(batches, first):
-            written.append(await writer.write(Batch(columns=columns, rows=list(rows)), [], at(page), lease))
+            left = list(rows)
+            while portion and left and writer.take(Batch(columns=columns, rows=left[:portion])):
+                left = left[portion:]
+            written.append(await writer.write(Batch(columns=columns, rows=left), [], at(page), lease))
         if end:
             await writer.finish(done(cursor), lease)
     return written

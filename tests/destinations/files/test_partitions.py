@@ -134,7 +134,7 @@ def test_a_damaged_spool_is_an_error(tmp_path: Path, damage: bytes):
     spool = Spool(tmp_path, 1)
     segment = spool.begin(0)
     data = head(("x",), 1, 10) + b"0123456789"
-    segment.length = spool.append(data + damage)
+    segment.length = spool.append(data + damage, 0)
     segment.rows = 1
     with pytest.raises(OSError, match=r"damaged|middle"):
         split(spool.settled(tmp_path), str, tmp_path)

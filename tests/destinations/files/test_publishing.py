@@ -38,7 +38,7 @@ def breaking(station: str, count: int = 1) -> Any:
     return listening(listen)
 
 
-async def rest(bench: Any, write: str, run: str) -> None:
+async def rest(bench: Any, write: str, run: str, portion: int | None = None) -> None:
     """What the next run does: it goes on where the checkpoint says."""
     bench.clock.advance(100)
     async with bench.sink() as sink:
@@ -48,7 +48,7 @@ async def rest(bench: Any, write: str, run: str) -> None:
         if state.checkpoint.cursor == "z":
             return
     page = (state.checkpoint.resume or {"page": 0})["page"]
-    await land(bench, COLUMNS, *BATCHES[page:], write=write, run=run, first=page + 1)
+    await land(bench, COLUMNS, *BATCHES[page:], write=write, run=run, first=page + 1, portion=portion)
 
 
 BATCHES = [[(1, "a"), (2, "b")], [(3, "a")], [(4, "c")]]
@@ -56,9 +56,9 @@ BATCHES = [[(1, "a"), (2, "b")], [(3, "a")], [(4, "c")]]
 
 @pytest.mark.parametrize("write", ["append", "replace"])
 @pytest.mark.parametrize("station", STATIONS)
-@pytest.mark.parametrize("path", ["out", "out/{stream}/{k}/{run}.jsonl"])
+@pytest.mark.parametrize(("path", "portion"), [("out", None), ("out", 1), ("out/{stream}/{k}/{run}.jsonl", None)])
 async def test_r2_broken_off_at_every_station_nothing_is_torn_lost_or_doubled(
-    tmp_path: Path, path: str, station: str, write: str
+    tmp_path: Path, path: str, portion: int | None, station: str, write: str
 ):
     bench = files_bench(tmp_path, path)
     out = tmp_path / "out"
@@ -67,7 +67,10 @@ async def test_r2_broken_off_at_every_station_nothing_is_torn_lost_or_doubled(
     for count in (1, 2, 1):
         try:
             with breaking(station, count):
-                await (rest(bench, write, "r2") if broken else land(bench, COLUMNS, *BATCHES, write=write))
+                if broken:
+                    await rest(bench, write, "r2", portion)
+                else:
+                    await land(bench, COLUMNS, *BATCHES, write=write, portion=portion)
         except Broken:
             broken += 1
         if visible(out):

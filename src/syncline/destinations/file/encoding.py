@@ -71,6 +71,8 @@ class Format(ABC):
     name: ClassVar[str]
     ending: ClassVar[str]
     """Of a file's name, before that of a compression."""
+    portion: ClassVar[int] = 1_000
+    """Rows that are best encoded together: many enough that columns cost little, and few enough to be in a near cache still."""
 
     @abstractmethod
     def prepare(self, batch: Batch, columns: Columns) -> Prepared:
@@ -130,6 +132,13 @@ class Encoder:
             return self._quickly(batch, columns)
         except REFUSED:
             return self._carefully(batch, columns)
+
+    def take(self, batch: Batch, columns: Columns) -> Encoded | None:
+        """The batch, where no row of it needs a careful look. Raises WriteError."""
+        try:
+            return self._quickly(batch, columns)
+        except REFUSED:
+            return None
 
     def _quickly(self, batch: Batch, columns: Columns) -> Encoded:
         places, refused = self._placed(batch, range(len(batch.rows)))

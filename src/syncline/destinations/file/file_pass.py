@@ -99,11 +99,11 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Put(msgspec.Struct, frozen=True):
-    """A batch that is in the spool, and not committed yet."""
+    """What is in the spool, and not committed yet: so many rows, of these columns."""
 
-    encoded: Encoded
+    rows: int
+    columns: Columns
     segments: list[Segment]
-    changes: list[str]
 
 
 class FilePass:
@@ -119,6 +119,11 @@ class FilePass:
         self._spool = Spool(setting.spool, fence)
         self._columns = Columns(setting.table, setting.schema)
         self._seen: tuple[str, ...] = ()
+        self._begun: Put | None = None
+        """What was taken for the next batch."""
+        self._failure: WriteError | None = None
+        self.portion = 0 if partitioned else setting.format.portion
+        """Rows to be taken at a time; none where each portion would be scattered over many places."""
 
     def begin(self, note: Note, checkpoint: Checkpoint, *, fresh: bool) -> None:
         """Publish what an earlier pass completed; take up what it left unfinished, or throw it away.
@@ -172,34 +177,64 @@ class FilePass:
         if not kept:
             self._remove_folder()
 
+    def take(self, batch: Batch) -> bool:
+        """Write these rows behind what was taken, where all of them are well; they are part of the next batch."""
+        if self._failure is not None:
+            return False
+        before = self._so_far
+        try:
+            encoded = self._encoder.take(batch, before.columns)
+        except WriteError:  # the next batch says it, when what came before is durable
+            return False
+        if encoded is None:
+            return False
+        try:
+            with explained(self._setting.shown):
+                self._begun = self._append(encoded, before)
+        except WriteError as problem:  # what was taken may be gone: nothing can be committed any more
+            self._failure = problem
+            return False
+        return True
+
     def encode(self, batch: Batch) -> Encoded:
         """The batch in the pass's format; changes nothing. Raises WriteError."""
-        return self._encoder.encode(batch, self._columns)
+        return self._encoder.encode(batch, self._so_far.columns)
 
     def put(self, encoded: Encoded) -> Put:
-        """Write the batch behind what is committed, durably. Raises WriteError."""
+        """Write the batch behind what was taken of it, all of it durably. Raises WriteError."""
+        if self._failure is not None:
+            raise self._failure
+        put, self._begun = self._so_far, None
         with explained(self._setting.shown):
             if encoded.rows:
-                return Put(encoded, self._append(encoded), self._columns.changes(encoded.columns))
-        return Put(encoded, self._spool.segments, [])
+                put = self._append(encoded, put)
+            if put.rows:
+                self._spool.sync()
+                emit(Reached(station="file appended"))
+        return put
 
-    def _append(self, encoded: Encoded) -> list[Segment]:
+    @property
+    def _so_far(self) -> Put:
+        return self._begun or Put(0, self._columns, self._spool.segments)
+
+    def _append(self, encoded: Encoded, before: Put) -> Put:
+        """The rows behind those that were put before, in a new piece where they cannot follow them."""
         spool, sections, width = self._spool, encoded.sections, len(encoded.columns.here)
-        if spool.own() is None or not self._setting.format.continues(self._columns, encoded.columns):
-            spool.begin(width)
+        segments = before.segments
+        if spool.own() is None or not self._setting.format.continues(before.columns, encoded.columns):
+            segments = [*segments, spool.begin(width)]
         if self._placer is None:
             data = b"".join(section.data for section in sections)
         else:
             data = b"".join(head(one.values, one.rows, len(one.data)) + one.data for one in sections)
-        length = spool.append(data)
-        emit(Reached(station="file appended"))
-        *earlier, last = spool.segments
-        before = turned(self._columns, encoded.columns)
-        if before:
-            earlier = [msgspec.structs.replace(one, before={**before, **one.before}) for one in earlier]
+        *earlier, last = segments
+        length = spool.append(data, last.length)
+        if was := turned(before.columns, encoded.columns):
+            earlier = [msgspec.structs.replace(one, before={**was, **one.before}) for one in earlier]
         longest = max(last.longest, *(longest_row(section.data) for section in sections))
         rows = last.rows + encoded.rows
-        return [*earlier, msgspec.structs.replace(last, length=length, rows=rows, width=width, longest=longest)]
+        last = msgspec.structs.replace(last, length=length, rows=rows, width=width, longest=longest)
+        return Put(before.rows + encoded.rows, encoded.columns, [*earlier, last])
 
     def note(self, put: Put) -> dict[str, Any]:
         """What the checkpoint has to say once this is committed."""
@@ -208,15 +243,18 @@ class FilePass:
             day=self._names.day,
             form=self._setting.form,
             segments=tuple(segment for segment in put.segments if segment.length),
-            columns=tuple(put.encoded.columns.here),
+            columns=tuple(put.columns.here),
             seen=self._seen,
         )
         return Note(unfinished=unfinished, known=tuple(self._columns.known.values())).to_data()
 
-    def committed(self, put: Put) -> None:
+    def committed(self, put: Put) -> list[str]:
+        """Returns what is new about the columns, for people."""
+        changes = self._columns.changes(put.columns)
         self._spool.segments = put.segments
-        self._columns = put.encoded.columns
+        self._columns = put.columns
         emit(Reached(station="file committed"))
+        return changes
 
     def complete(self, finished: datetime) -> dict[str, Any] | None:
         """Finish and stage the files; returns what must be committed before they are published. Raises WriteError."""

@@ -36,6 +36,7 @@ SHAPES = 64
 class JsonLines(Format):
     name: ClassVar[str] = "jsonl"
     ending: ClassVar[str] = ".jsonl"
+    portion: ClassVar[int] = 100
 
     def __init__(self, compression: Compression = "none", max_file: int | None = None) -> None:
         self._out = TextFile(compression, max_file)

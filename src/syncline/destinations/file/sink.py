@@ -67,8 +67,11 @@ class FileWriter:
     interruptible = False
 
     def __init__(self, file_pass: FilePass, table: str, state: StateStore, lane: Lane, clock: Clock) -> None:
-        self._pass, self._table = file_pass, table
+        self._pass, self._table, self.portion = file_pass, table, file_pass.portion
         self._state, self._lane, self._clock = state, lane, clock
+
+    def take(self, batch: Batch) -> bool:
+        return self._lane.idle and self._pass.take(batch)
 
     async def write(
         self,
@@ -89,19 +92,18 @@ class FileWriter:
         at_once = len(batch.rows) <= AT_ONCE and self._lane.idle
         encoded = self._pass.encode(batch) if at_once else await self._lane.run(self._pass.encode, batch)
         put = await self._lane.run(self._pass.put, encoded)
-        refused = rejections(put.encoded, batch, records)
+        refused = rejections(encoded, batch, records)
         await self._state.commit(
             lease,
             with_note(checkpoint, self._pass.note(put)),
             now=self._clock.now(),
-            written=put.encoded.rows,
+            written=put.rows,
             rejected=[*rejected, *refused],
             resolved=resolved,
         )
-        self._pass.committed(put)
-        for change in put.changes:
+        for change in self._pass.committed(put):
             emit(SchemaChanged(table=self._table, change=change))
-        return Written(written=put.encoded.rows, rejected=tuple(refused))
+        return Written(written=put.rows, rejected=tuple(refused))
 
     async def finish(self, checkpoint: Checkpoint, lease: Lease, *, complete: bool = False) -> Finished:
         now = self._clock.now()

@@ -104,18 +104,21 @@ class Spool:
             sync_folder(self.folder.parent)
         return segment
 
-    def append(self, data: bytes) -> int:
-        """Write behind the committed end of the own piece, durably; returns the new length, which is not committed yet."""
-        segment = self.own()
-        assert segment is not None and self._file is not None
+    def append(self, data: bytes, behind: int) -> int:
+        """Write behind so many bytes of the own piece, whatever stands there now; returns the new length."""
+        assert self._file is not None
         file = self._file
-        if file.tell() != segment.length or os.fstat(file.fileno()).st_size != segment.length:
-            file.seek(segment.length)
+        if file.tell() != behind or os.fstat(file.fileno()).st_size != behind:
+            file.seek(behind)
             file.truncate()
         file.write(data)
         file.flush()
-        _sync_data(file.fileno())
         return file.tell()
+
+    def sync(self) -> None:
+        """Make what was appended durable."""
+        if self._file is not None:
+            _sync_data(self._file.fileno())
 
     def close(self) -> None:
         if self._file is not None:
