@@ -37,7 +37,11 @@ async def life(place: str, folder: Path) -> AsyncIterator[tuple[Life, Gate]]:
 async def holding(this: Life, gate: Gate) -> Victim:
     """A runner that has the stream and waits for its second page."""
     holder = this.victims.start(this.file)
-    await gate.reached.wait()
+    reached, ended = asyncio.ensure_future(gate.reached.wait()), asyncio.ensure_future(holder.ended())
+    await asyncio.wait((reached, ended), return_when=asyncio.FIRST_COMPLETED)
+    reached.cancel()
+    assert not ended.done(), ended.result()
+    ended.cancel()
     return holder
 
 

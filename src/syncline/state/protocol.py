@@ -50,6 +50,10 @@ class StateStore(Protocol):
 
     async def renew(self, lease: Lease, now: datetime, ttl: float) -> None: ...
 
+    async def refuse_fenced_out(self, lease: Lease) -> None:
+        """Raises LeaseError where another has taken over."""
+        ...
+
     async def release(self, lease: Lease, status: Status, error: str | None = None) -> None: ...
 
     async def commit(

@@ -97,6 +97,9 @@ class SqlStateStore(_Door):
     async def renew(self, lease: Lease, now: datetime, ttl: float) -> None:
         await self._write(self.ledger.renew, lease, now, ttl)
 
+    async def refuse_fenced_out(self, lease: Lease) -> None:
+        await self._write(self.ledger.refuse_fenced_out, lease)
+
     async def release(self, lease: Lease, status: Status, error: str | None = None) -> None:
         await self._write(self.ledger.release, lease, status, error)
 

@@ -20,7 +20,7 @@ from syncline.destinations.values import LOGICAL, has_nan, misfit
 from syncline.errors import PlanError, WriteError
 from syncline.events import Event, SchemaChanged, Scope, listening
 from syncline.model import Batch, decode_json
-from tests.destinations.conformance import Bench
+from tests.destinations.conformance import Bench, parquet_rows
 from tests.destinations.files.support import current, encoded, files_bench, land
 from tests.destinations.files.test_jsonl import exactly
 
@@ -411,3 +411,13 @@ def test_without_duckdb_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(PlanError, match="needs DuckDB") as caught:
         Parquet("zstd", None, widening=True)
     assert "syncline[parquet]" in (caught.value.hint or "")
+
+
+async def test_a_number_without_end_before_an_empty_text_and_a_list_is_refused_alone(tmp_path: Path):
+    """The column becomes JSON with its third value: what was spelled before that has to be spelled anew."""
+    bench = files_bench(tmp_path, "out/{stream}/{run}.parquet")
+    rows = [(1, float("inf")), (2, ""), (3, [])]
+    (written,) = await land(bench, ("id", "value"), rows)
+    assert (written.written, [reject.record["id"] for reject in written.rejected]) == (2, [1])
+    found = [row for file in current(tmp_path / "out") for row in parquet_rows(file)]
+    assert found == [{"id": 2, "value": '""'}, {"id": 3, "value": "[]"}]

@@ -28,7 +28,7 @@ VALUES = st.one_of(
     st.integers(-(2**70), 2**70),
     st.text("a\n\"',ü\ud800", max_size=3),
     st.booleans(),
-    st.sampled_from([0.5, -2.25, float("nan"), float("inf")]),
+    st.sampled_from([0.5, -2.25, float("nan")]),
     st.decimals(allow_nan=True, places=2, min_value=-999, max_value=999),
     st.lists(st.integers(0, 9), max_size=2),
 )

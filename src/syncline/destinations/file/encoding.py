@@ -192,10 +192,30 @@ class Encoder:
     def _one_by_one(
         self, batch: Batch, kept: list[int], columns: Columns, places: Places, refused: dict[int, Refusal]
     ) -> Encoded:
-        """`kept` are the numbers of the batch's rows; what refuses them one by one has no name for it."""
+        """`kept` are the numbers of the batch's rows; what refuses them one by one has no name for it.
+
+        All are written as the columns are with the last of them, for they stand in one piece.
+        """
         values_of = {place: values for values, numbers in places.items() for place in numbers}
-        done = Encoded([], columns, [])
+        while True:
+            done, alike = self._each(batch, kept, columns, values_of, refused)
+            if alike:
+                return done
+            columns = done.columns
+
+    def _each(
+        self,
+        batch: Batch,
+        kept: list[int],
+        columns: Columns,
+        values_of: Mapping[int, Values],
+        refused: dict[int, Refusal],
+    ) -> tuple[Encoded, bool]:
+        """Every row that is not refused, and whether those that came later can follow those before them."""
+        done, alike = Encoded([], columns, []), True
         for place, row in enumerate(batch.rows):
+            if kept[place] in refused:
+                continue
             one = Batch(columns=batch.columns, rows=[row], whole=batch.whole)
             try:
                 joined = self._joined(one, done.columns, {values_of[place]: [0]})
@@ -203,9 +223,10 @@ class Encoder:
                 reason = f"the row has no form in this format: {problem}"
                 refused[kept[place]] = Refusal(kept[place], "", reason)
                 continue
+            alike = alike and (not done.sections or self._format.continues(done.columns, joined.columns))
             done.sections += joined.sections
             done.columns = joined.columns
-        return done
+        return done, alike
 
 
 def some(batch: Batch, numbers: Sequence[int], places: Sequence[int]) -> Batch:

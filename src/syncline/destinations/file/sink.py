@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from syncline.destinations.destination import Finished, note_of, with_note
 from syncline.destinations.file.encoding import Encoded
 from syncline.destinations.file.file_pass import FilePass, Setting, read_note
 from syncline.destinations.target import Deletes, SchemaPolicy, Target
+from syncline.errors import StateError, WriteError
 from syncline.events import Reached, SchemaChanged, emit
 from syncline.model import Batch, Checkpoint, Clock, Rejected, Row, Written
 from syncline.state import Lease, StateStore
@@ -91,7 +92,12 @@ class FileWriter:
         # the interpreter encodes a batch at a time, whoever asks it to: a second thread would only wrestle with the loop for it
         at_once = len(batch.rows) <= AT_ONCE and self._lane.idle
         encoded = self._pass.encode(batch) if at_once else await self._lane.run(self._pass.encode, batch)
-        put = await self._lane.run(self._pass.put, encoded)
+        try:
+            put = await self._lane.run(self._pass.put, encoded)
+        except WriteError:
+            with suppress(StateError):
+                await self._state.refuse_fenced_out(lease)  # who took over has cleared away what was being written here
+            raise
         refused = rejections(encoded, batch, records)
         await self._state.commit(
             lease,
