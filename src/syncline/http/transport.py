@@ -24,6 +24,7 @@ from syncline.http.send import Send
 from syncline.http.trust import Trust, import_aiohttp
 from syncline.http.wire import Wire
 from syncline.model import Clock, Request, Response, origin_of, reveal
+from syncline.model.exchange import SAFE_METHODS
 
 DNS_CACHE = 60
 """Seconds for which the addresses of a name are kept."""
@@ -130,7 +131,8 @@ class _Sender:
     async def _answer(self, request: Request, place: _Place, progress: Progress) -> Response:
         began = self._clock.monotonic()
         progress.proxy = place.proxy
-        async with await self._call(request, place) as answer:
+        answer = await self._call(request, place)
+        try:
             progress.status = answer.status
             notice_cut(answer)
             if answer.status == 407 and place.proxy is not None:
@@ -145,6 +147,10 @@ class _Sender:
                 elapsed=arrived - began,
                 received_at=arrived,
             )
+        finally:
+            if not answer.closed or request.method not in SAFE_METHODS:  # else all of it was sent and read
+                answer.release()
+                await answer.wait_for_close()
 
     def _find_place(self, url: str) -> _Place:
         """What holds for every request to this address.

@@ -56,6 +56,11 @@ class Standing(msgspec.Struct):
     refused_in_era: int = 0
     era_seconds: float = 0.0  # from its first request to when the refusal said that more will be accepted
 
+    @property
+    def counting(self) -> bool:
+        """Whether requests are counted at all: neither the file nor the API may say how many are allowed."""
+        return bool(self.windows or self.policies or self.quotas or self.guess)
+
 
 class Limiter:
     """Decides when the next of those requests may go that are counted together; `wall` is used for dates in headers alone.
@@ -93,6 +98,8 @@ class Limiter:
             return _PROBE  # it may have leave for when the wait is over, and be alone all the same
         if now < own.blocked_until:
             return Hold(own.blocked_until - now, "the API asked to wait")
+        if not own.counting:
+            return GO
         longest, binding = 0.0, ""
         for window in (*own.windows, *own.policies.values(), *((own.guess,) if own.guess else ())):
             if (seconds := window.ready_in(now, cost)) > longest:
@@ -114,6 +121,8 @@ class Limiter:
             self._guess_anew(now)
         if own.era_began is None:
             own.era_began, own.era_ticket, own.accepted, own.refused_in_era = now, own.ticket, 0, 0
+        if not own.counting:
+            return own.ticket
         for window in (*own.windows, *own.policies.values(), *((own.guess,) if own.guess else ())):
             window.take(now, own.ticket, cost)
         for quota in self._quotas_of(path):
