@@ -13,14 +13,13 @@ from syncline.auth import AuthField
 from syncline.http.authorising import Authorising
 from syncline.http.caps import Caps
 from syncline.http.client import Client
-from syncline.http.keeping import CircuitStore
+from syncline.http.keeping import CircuitStore, open_keeper
 from syncline.http.layers import Retrying, Rules, layered, legible, observed, retried
 from syncline.http.limiting import Gate, ready
 from syncline.http.origins import Origins
 from syncline.http.pools import Pools
 from syncline.http.proxies import ProxyText
 from syncline.http.send import Send
-from syncline.http.shared_keeper import open_keeper
 from syncline.http.tokens.current import Tokens, TokenStore, ignore
 from syncline.http.tokens.identity import token_auth
 from syncline.http.transport import open_transport

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from syncline.errors import PlanError
 from syncline.events import Noticed, emit
-from syncline.http.keeping import CircuitStore, Conduct, Keeper, OwnKeeper, Step
+from syncline.http.keeping import Conduct, Step
 from syncline.http.shared_store import STORE_SECONDS, Kept, SharedStore
 from syncline.model import Clock, origin_of, reveal
 from syncline.resilience import CircuitBreaker, Limits
@@ -173,17 +173,8 @@ class SharedKeeper:
                 self.conduct.limiters.take(moment, times)
 
 
-async def open_keeper(
-    limits: Limits, breaker: CircuitBreaker, base: str, clock: Clock, circuit: CircuitStore | None = None
-) -> Keeper:
-    """Where limits and circuit of the API at `base` are kept. Raises PlanError for a store that cannot be used here.
-
-    `circuit` is where an open circuit outlives a process that shares with nobody.
-    """
-    if limits.shared is False:
-        keeper = OwnKeeper(Conduct(limits, breaker), clock, origin_of(base), circuit)
-        await keeper.recall()
-        return keeper
+def shared_keeper(limits: Limits, breaker: CircuitBreaker, base: str, clock: Clock) -> SharedKeeper:
+    """The keeper in the store that `limits` names. Raises PlanError for one that cannot be used here."""
     name = limits.share_as or origin_of(base)
     # who counts differently cannot share a count
     shape = hashlib.sha256(repr((limits.limits, limits.burst, limits.quotas)).encode()).hexdigest()[:8]

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
@@ -109,6 +108,8 @@ class Schedule(Part):
     def _cron_after(self, moment: datetime) -> Iterator[datetime]:
         """Jobs of every hour go by real time; those of certain hours by the wall clock, as those of Debian's cron do."""
         assert self.cron is not None
+        from cronsim import CronSim  # late: most schedules say every or daily
+
         zone = ZoneInfo(self.zone)
         here = moment.astimezone(zone)
         if self.cron.split()[1].startswith("*"):
@@ -194,6 +195,8 @@ def check_zone(name: str) -> None:
 
 @cache
 def _check_cron(expression: str) -> None:
+    from cronsim import CronSim, CronSimError  # late, as above
+
     try:
         if len(expression.split()) != 5:
             raise CronSimError("five fields are expected: minute hour day month weekday")
