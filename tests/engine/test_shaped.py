@@ -20,6 +20,7 @@ from syncline.spec import Stream
 from tests.engine.shelf import CURSOR, books, integration, rows
 from tests.support.serving import serving
 
+AT = "2026-01-02T03:04:05Z"
 MAPPING = {
     "id": {"source": "id", "required": True},
     "email": {"source": "customer.email", "transform": "lower"},
@@ -30,6 +31,8 @@ MAPPING = {
     "name": {"template": "{first} {customer.last}"},
     "either": {"coalesce": ["a.b", "c"], "default": "none"},
     "cents": {"source": "price", "transform": "cents"},
+    "at": {"source": "customer.address.at", "transform": "iso8601 | format_iso8601"},
+    "number": {"source": "number", "transform": "int", "default": 0},
 }
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.just("9.90"), st.just("x.y"))
 ANYTHING = st.recursive(
@@ -45,13 +48,16 @@ def objects(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 RECORDS = objects(
     id=st.integers(),
-    customer=objects(email=st.just("A@B"), last=st.text(max_size=3), address=objects(city=st.just("Paris"))),
+    customer=objects(
+        email=st.just("A@B"), last=st.text(max_size=3), address=objects(city=st.just("Paris"), at=st.just(AT))
+    ),
     lines=st.lists(objects(sku=st.just("x"), n=st.integers()), max_size=2),
     tags=st.lists(objects(name=st.just("red")), max_size=2),
     first=st.just("Ann"),
     a=objects(b=st.just(1)),
     c=LEAVES,
     price=st.just("9.90"),
+    number=st.sampled_from(["7", "-7", 7, None]),
     unread=ANYTHING,
 )
 
@@ -98,12 +104,18 @@ def test_good_records_do_take_the_quick_way() -> None:
     assert shape is not None
     decoder = shaped_decoder(stream(), shape)
     assert decoder is not None
-    record = {"id": 1, "customer": {"email": "A", "address": None}, "lines": [{"sku": "x", "n": 2}], "price": "1.50"}
+    record = {
+        "id": 1,
+        "customer": {"email": "A", "address": None},
+        "lines": [{"sku": "x", "n": 2}],
+        "price": "1.50",
+        "number": "7",
+    }
     found = decoder.decode(answer({"data": {"list": [record]}}))
     assert isinstance(found, ShapedPage)
     batch = mapper.map_shaped(found.records, shape)
     assert batch is not None
-    assert batch.rows == [(1, "a", None, "x", None, [{"sku": "x", "n": 2}], None, "none", 150)]
+    assert batch.rows == [(1, "a", None, "x", None, [{"sku": "x", "n": 2}], None, "none", 150, None, 7)]
 
 
 def test_a_shape_reads_and_opens_what_it_was_made_for() -> None:

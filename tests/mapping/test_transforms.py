@@ -24,7 +24,7 @@ from syncline.mapping import (
 )
 from syncline.mapping.chain import Call, parse_value
 from syncline.mapping.reference import ARROW, examples, field_of, summary, transforms_page
-from syncline.mapping.transform import STANDARD as STANDARD_MODULES
+from syncline.mapping.transform import STANDARD as STANDARD_MODULES, column_of
 from tests.mapping.support import mapping, refusal, value
 
 STANDARD = [found for found in known_transforms().values() if not found.foreign]
@@ -57,6 +57,48 @@ def test_the_reference_page_says_what_the_declarations_say() -> None:
     ours = {found.name for found in STANDARD}
     assert page.read_text() == transforms_page()
     assert all(f"### `{name}" in transforms_page() for name in ours)
+
+
+PLAIN = {
+    "cents": st.from_regex(r"-?[0-9]{1,4}\.[0-9]{2}", fullmatch=True),
+    "int": st.from_regex(r"-?[0-9]{1,4}", fullmatch=True),
+    "decimal": st.from_regex(r"-?[0-9]{1,4}(\.[0-9]{1,3})?", fullmatch=True),
+    "iso8601": st.datetimes(timezones=st.just(UTC)).map(lambda time: time.isoformat().replace("+00:00", "Z")),
+}
+ODD = st.one_of(
+    st.none(), st.integers(), st.decimals(allow_nan=True), st.text("0123456789.-\n\0T:Z٣ ", max_size=8), st.booleans()
+)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@given(data=st.data())
+def test_a_column_at_once_is_what_its_values_are_one_by_one(name: str, data: st.DataObject) -> None:
+    step = known_transforms()[name].bind(())
+    column = column_of(step)
+    assert column is not None
+    values = data.draw(st.lists(PLAIN[name], max_size=4) | st.lists(PLAIN[name] | ODD, max_size=4))
+
+    def outcome(make: Any) -> Any:
+        try:
+            return [(type(one), str(one)) for one in make()]
+        except TransformError as problem:
+            return str(problem)
+
+    assert outcome(lambda: column(values)) == outcome(lambda: [None if v is None else step(v) for v in values])
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@given(data=st.data())
+def test_a_column_of_plain_values_takes_the_quick_way(name: str, data: st.DataObject) -> None:
+    step: Any = known_transforms()[name].bind(())
+    values = data.draw(st.lists(PLAIN[name], min_size=1, max_size=4))
+    assert step.column(values) == list(map(step, values))
+
+
+def test_transforms_that_know_columns_are_the_ones_tested() -> None:
+    assert {one.name for one in STANDARD if one.name in PLAIN} == set(PLAIN)
+    bare = [one for one in STANDARD if not any(each.required or each.repeated for each in one.parameters)]
+    assert {one.name for one in bare if column_of(one.bind(())) is not None} == set(PLAIN)
 
 
 @pytest.mark.parametrize("found", [found for found in STANDARD if found.inverse], ids=lambda found: found.name)

@@ -11,8 +11,11 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from syncline.mapping.mapping import UNSET
 from syncline.mapping.plan import FieldPlan, Plan
+from syncline.mapping.transform import column_of
 from syncline.mapping.where import Matches
 from syncline.model import MISSING, Elements, Shape, read_path
 from syncline.model.paths import Path
@@ -50,15 +53,30 @@ def compile_page(plan: Plan, matches: Matches | None) -> MapPage:
 
 
 def compile_shaped_page(plan: Plan, shape: Shape) -> MapPage:
-    """The same for records decoded into a shape. What it does not expect is raised: the page is to be mapped from objects."""
+    """The same for records decoded into a shape. What it does not expect is raised: the page is to be mapped from objects.
+
+    Where a field's first step knows how to make a whole column at once, the column is made before the rows are.
+    """
     writer = _Writer()
     writer.line(0, "def page(records, rows, careful):")
     writer.line(1, "append = rows.append")
-    writer.line(1, "for record in records:")
+    columns: dict[str, str] = {}
+    for field in plan.fields:
+        if (made := writer.column(field, shape)) is not None:
+            columns[field.target] = writer.name("c")
+            writer.line(1, f"{columns[field.target]} = {made}")
+    fields = [(field, columns.get(field.target)) for field in plan.fields]
+    each = {name: writer.name("v") for name in columns.values()}
+    writer.line(1, f"for {', '.join(['record', *each.values()])} in {writer.side_by_side(['records', *each])}:")
     found: dict[Path, str] = {}
-    paths = dict.fromkeys(path for field in plan.fields for path in field.paths)
+    paths = dict.fromkeys(path for field, column in fields if column is None for path in field.paths)
     writer.members("record", shape, [(path, path) for path in paths], found, 2)
-    values = [writer.field(field, found, 2) for field in plan.fields]
+    values = [
+        writer.field(field, found, 2)
+        if column is None
+        else writer.field(replace(field, steps=field.steps[1:]), {field.paths[0]: each[column]}, 2)
+        for field, column in fields
+    ]
     writer.line(2, f"append(({', '.join(values)},))")
     writer.line(1, "return 0")
     return writer.function()
@@ -72,7 +90,7 @@ class _Writer:
         self.count = 0
         self.names: dict[str, Any] = {
             "__builtins__": {}, "isinstance": isinstance, "len": len, "dict": dict, "list": list,
-            "Exception": Exception, "Unmapped": Unmapped, "find": _find, "copied": copy.deepcopy,
+            "zip": zip, "Exception": Exception, "Unmapped": Unmapped, "find": _find, "copied": copy.deepcopy,
         }  # fmt: skip
 
     def line(self, depth: int, text: str) -> None:
@@ -172,6 +190,31 @@ class _Writer:
             absent = dict.fromkeys(found[whole] for whole, _ in group)
             self.line(depth, "else:")
             self.line(depth + 1, f"{' = '.join(absent)} = None")
+
+    def column(self, field: FieldPlan, shape: Shape) -> str | None:
+        """An expression for a list of what the field's first step makes of every record; None where there is no quick way."""
+        if len(field.paths) != 1 or not field.steps or field.steps[0].takes_null or field.fill is not None:
+            return None
+        quick, value = column_of(field.steps[0].function), self.value("record", shape, field.paths[0])
+        if quick is None or value is None:
+            return None
+        return f"{self.bind(quick)}([{value} for record in records])"
+
+    def value(self, name: str, shape: Shape, path: Path) -> str | None:
+        """An expression for a value of a struct; None where the path goes on below what the shape knows, or through a list."""
+        assert isinstance(path[0], str)
+        attribute, inner = shape.members[path[0]]
+        if len(path) == 1:
+            return f"{name}.{attribute}" if inner is None else None
+        if not isinstance(inner, Shape):
+            return None
+        child = self.name("v")
+        value = self.value(child, inner, path[1:])
+        return None if value is None else f"({value} if ({child} := {name}.{attribute}) is not None else None)"
+
+    @staticmethod
+    def side_by_side(names: list[str]) -> str:
+        return names[0] if len(names) == 1 else f"zip({', '.join(names)})"
 
     def lookup(self, name: str, step: str | int) -> str:
         if isinstance(step, str):

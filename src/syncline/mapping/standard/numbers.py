@@ -20,7 +20,7 @@ from decimal import (
 )
 from typing import Any
 
-from syncline.mapping.transform import ArgumentError, Step, TransformError, define, expected, show
+from syncline.mapping.transform import ArgumentError, Step, TransformError, by_column, define, expected, show
 
 GROUP = "Numbers"
 MAX_DIGITS = 4_300
@@ -70,6 +70,17 @@ def as_integer(value: Decimal) -> int:
     return int(value)
 
 
+def _whole_numbers(values: list[Any], form: str) -> list[int]:
+    """Texts of one form, which is looked at in all of them at once, as numbers without their points. Raises ValueError."""
+    text = "\n".join(values) + "\n"
+    if re.fullmatch(rf"(?:{form}\n)*+", text) is None:
+        raise ValueError
+    numbers = list(map(int, text.replace(".", "").split()))
+    if len(numbers) != len(values):  # a text with a line feed in it
+        raise ValueError
+    return numbers
+
+
 def tidy(value: Decimal, *operands: Any) -> Number:
     """Whole numbers in, whole number out."""
     return int(value) if all(type(operand) is int for operand in operands) else value
@@ -91,6 +102,9 @@ def int_(value: Any) -> int:
     return as_integer(Decimal(need_number(value)))
 
 
+by_column(int_, lambda values: _whole_numbers(values, rf"-?[0-9]{{1,{MAX_PLAIN}}}"))
+
+
 @define(GROUP, inverse="text")
 def decimal(value: Any) -> Decimal:
     """An exact decimal number from text or a number.
@@ -98,6 +112,18 @@ def decimal(value: Any) -> Decimal:
     "12.50" | decimal → 12.50
     """
     return as_decimal(value)
+
+
+def _decimals(values: list[Any]) -> list[Decimal]:
+    if (
+        re.fullmatch(rf"(?:-?[0-9]{{1,{MAX_PLAIN}}}(?:\.[0-9]{{1,{MAX_PLAIN}}})?\0)*+", "\0".join(values) + "\0")
+        is None
+    ):
+        raise ValueError
+    return list(map(Decimal, values))
+
+
+by_column(decimal, _decimals)
 
 
 @define(GROUP)
@@ -135,7 +161,8 @@ def cents(places: int = 2) -> Step:
             raise TransformError(f"{show(value)} has a fraction of a cent")
         return int(amount)
 
-    return step
+    fraction = rf"\.[0-9]{{{places}}}" if places else ""
+    return by_column(step, lambda values: _whole_numbers(values, rf"-?[0-9]{{1,{MAX_PLAIN}}}{fraction}"))
 
 
 @define(GROUP, inverse="cents")

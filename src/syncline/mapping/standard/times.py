@@ -10,7 +10,7 @@ from typing import Any
 
 from syncline.mapping.standard.numbers import need_number
 from syncline.mapping.standard.texts import need_text
-from syncline.mapping.transform import ArgumentError, Step, TransformError, define, expected, show
+from syncline.mapping.transform import ArgumentError, Step, TransformError, by_column, define, expected, show
 
 GROUP = "Dates and times"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,7 +71,13 @@ def iso8601(zone: str | None = None) -> Step:
             return place(time, home)
         return to_utc(time)
 
-    return step
+    def column(values: list[Any]) -> list[datetime]:
+        times = list(map(parse, values))
+        if {value[10:11] for value in values} != {"T"} or {time.tzinfo for time in times} != {utc}:
+            raise ValueError
+        return times
+
+    return by_column(step, column)
 
 
 @define(GROUP, inverse="iso8601")
