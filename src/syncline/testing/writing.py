@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from syncline.destinations import Children, Deletes, WriteMode
+from syncline.destinations import Children, Deletes, Taker, WriteMode
 from syncline.errors import LeaseError, PlanError
 from syncline.model import Rejected, Written
 from syncline.testing.bench import KEY, TABLE, Bench, at, batch, done, records
@@ -31,6 +31,31 @@ class Writing(Group):
                 assert (written.written, written.unchanged, written.rejected) == (len(ids), 0, ())
                 await writer.finish(done(run), lease)
         assert bench.ids() == [1, 2, 3]
+
+    @blocking
+    @pytest.mark.parametrize("mode", MODES)
+    async def test_r1_rows_that_a_writer_takes_count_with_the_batch_that_follows_and_not_before(
+        self, bench: Bench, mode: WriteMode
+    ) -> None:
+        need_mode(bench, mode)
+        async with bench.sink() as sink:
+            lease = await bench.lease(sink)
+            writer = await bench.begin(sink, mode, lease=lease)
+            if not isinstance(writer, Taker) or not writer.portion:
+                need(False, "a writer that takes rows as they come")
+                return
+            await writer.write(batch(1), [], at(1), lease)
+            writer.take(batch(8, 9))
+        bench.clock.advance(100)
+        async with bench.sink() as sink:  # what was taken and never written is gone with its writer
+            lease = await bench.lease(sink, "r2")
+            writer = await bench.begin(sink, mode, lease=lease)
+            assert isinstance(writer, Taker)
+            left = [one for one in (2, 3) if not writer.take(batch(one))]
+            written = await writer.write(batch(*left, 4), [], at(2), lease)
+            assert (written.written, written.rejected) == (3, ())
+            await writer.finish(done("r2"), lease)
+        assert bench.ids() == [1, 2, 3, 4]
 
     @blocking
     async def test_upsert_inserts_updates_and_leaves_alone_what_is_the_same(self, bench: Bench) -> None:
