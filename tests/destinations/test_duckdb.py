@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from syncline.databases.duckdb import MEMORY, DuckdbDatabase
+from syncline.databases.duckdb import KEPT, MEMORY, OFTEN, DuckdbDatabase
 from syncline.destinations import DuckDb, Sql, Target
 from syncline.destinations.sql.duckdb import DuckdbTables
 from syncline.destinations.sql.rows import Rows
@@ -361,7 +361,9 @@ async def test_damaged_and_other_files_are_explained(bench: Bench):
     [
         ("duckdb:///:memory:", "in memory"),
         ("duckdb://shop.duckdb", "three slashes"),
-        ("duckdb:///a.db?access_mode=read_only", "no options"),
+        ("duckdb:///a.db?access_mode=read_only", "no options here but memory_limit"),
+        ("duckdb:///a.db?memory_limit=lots", "not a size: 'lots'; write 64MB"),
+        ("duckdb:///a.db?memory_limit=20MB", "20MB is too little"),
         ("duckdbb:///shop", "no database behind 'duckdbb'"),
     ],
 )
@@ -376,8 +378,84 @@ def test_both_spellings_are_one_place(tmp_path: Path):
         assert DuckDb(path=path).address().path == Path(path)
     with pytest.raises(PlanError, match="in memory"):
         DuckDb(path=":memory:").address()
+    limited = Sql(url="duckdb:///shop.duckdb?memory_limit=256MB").address()
+    assert limited == DuckDb(path="shop.duckdb", memory_limit=256_000_000).address()
+    assert limited.path == Path("shop.duckdb")
     part = DuckDb(path="${SHOP}")
     assert DuckDb.model_validate(part.to_data()) == part
+
+
+def test_duckdb_takes_no_more_memory_than_it_is_allowed(tmp_path: Path):
+    database = Sql(url=f"duckdb:///{tmp_path}/shop.duckdb?memory_limit=64MB").address().open()
+    try:
+        with pytest.raises(WriteError) as caught, database.transaction(WriteError):
+            database.execute("SELECT list(range) FROM range(20_000_000)")
+        assert "not enough memory" in caught.value.what
+        assert "memory_limit, which is 64MB" in caught.value.hint
+        with database.transaction(WriteError):  # the connection is as good as before
+            database.execute("CREATE TABLE fine (id BIGINT)")
+    finally:
+        database.close()
+
+
+def cached(database: DuckdbDatabase) -> int:
+    found = database.execute("SELECT memory_usage_bytes FROM duckdb_memory() WHERE tag = 'BASE_TABLE'").fetchone()
+    return int(found[0])
+
+
+def after_many_commits(database: DuckdbDatabase) -> int:
+    """What DuckDB keeps of the file, in bytes, after commits that wrote and read 24 MB of noise."""
+    with database.transaction():
+        database.execute("CREATE OR REPLACE TABLE noise (id BIGINT, text VARCHAR)")
+    for number in range(OFTEN):
+        with database.transaction():
+            database.execute(f"INSERT INTO noise SELECT range, sha256(range::VARCHAR || '{number}') FROM range(50_000)")
+        database.execute("CHECKPOINT")
+    assert database.execute("SELECT count(DISTINCT text) FROM noise").fetchone() == (OFTEN * 50_000,)
+    assert cached(database) > 2 * KEPT
+    for _ in range(OFTEN):
+        with database.transaction():
+            database.execute("SELECT 1")
+    return cached(database)
+
+
+@pytest.mark.parametrize("limit", [None, 512_000_000])
+def test_the_file_is_not_kept_in_memory(tmp_path: Path, limit: int | None):
+    database = DuckdbDatabase.open(tmp_path / "shop.duckdb", limit)
+    before = database.execute("SELECT current_setting('memory_limit')").fetchone()
+    try:
+        assert after_many_commits(database) <= KEPT
+        assert database.execute("SELECT current_setting('memory_limit')").fetchone() == before
+    finally:
+        database.close()
+
+
+def test_nothing_is_taken_from_another_connection_to_the_file(tmp_path: Path):
+    database, other = (DuckdbDatabase.open(tmp_path / "shop.duckdb") for _ in range(2))
+    try:
+        assert after_many_commits(database) > KEPT
+        other.close()
+        assert after_many_commits(database) <= KEPT
+    finally:
+        database.close()
+
+
+def pieces(path: Path) -> int:
+    with duckdb.connect(str(path)) as connection:
+        found = connection.execute("SELECT max(row_group_id) + 1 FROM pragma_storage_info('small')").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_rows_of_many_short_runs_are_joined(tmp_path: Path):
+    path = tmp_path / "shop.duckdb"
+    for number in range(12):
+        database = DuckdbDatabase.open(path)
+        with database.transaction():
+            database.execute("CREATE TABLE IF NOT EXISTS small (id BIGINT)")
+            database.execute("INSERT INTO small VALUES (?)", (number,))
+        database.close()
+    assert pieces(path) <= 2
 
 
 async def test_what_looks_like_a_service_is_a_file(bench: Bench, monkeypatch: pytest.MonkeyPatch):

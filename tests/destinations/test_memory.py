@@ -18,7 +18,7 @@ from tests.destinations.conformance import DATABASES, MAKERS
 from tests.support.serving import Saying, serving_aside
 
 PAGE = 1_000
-BUFFERED = {"duckdb": 320, "parquet": 260}
+BUFFERED = {"duckdb": 240, "parquet": 260}
 """DuckDB fills buffers of its own, which 300,000 records are too few for: how many megabytes the whole process may have."""
 RUN = """\
 import asyncio, json, os, resource, sys

@@ -10,11 +10,14 @@ import msgspec
 
 from syncline.databases.database import Database
 from syncline.errors import PlanError
-from syncline.model import Secret
+from syncline.model import Secret, format_size
 from syncline.model.names import did_you_mean
+from syncline.model.units import read_size
 
 Kind = Literal["sqlite", "duckdb", "postgresql", "mysql", "sqlalchemy"]
 
+LEAST_MEMORY = 64_000_000
+"""Bytes: with less, DuckDB can read no rows."""
 SCHEMES: dict[str, Kind] = {
     "sqlite": "sqlite",
     "duckdb": "duckdb",
@@ -31,6 +34,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     path: Path | None = None
     url: Secret | None = None
+    memory_limit: int | None = None
+    """Bytes, of DuckDB."""
 
     @property
     def missing(self) -> bool:
@@ -49,7 +54,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         if self.kind == "duckdb":
             from syncline.databases.duckdb import DuckdbDatabase  # late: an optional extra, and slow to import
 
-            return DuckdbDatabase.open(self._place)
+            return DuckdbDatabase.open(self._place, self.memory_limit)
         assert self.url is not None
         if self.kind == "mysql":
             from syncline.databases.mysql import MysqlDatabase  # late: an optional extra
@@ -68,7 +73,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         if self.kind == "duckdb":
             from syncline.databases.duckdb import DuckdbDatabase  # late: as above
 
-            return DuckdbDatabase.open_to_read(self._place)
+            return DuckdbDatabase.open_to_read(self._place, self.memory_limit)
         if self.kind == "sqlalchemy":
             return _generic("alchemy").AlchemyDatabase(self.url)  # type: ignore[no-any-return]
         return self.open()
@@ -81,7 +86,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         if self.kind == "duckdb":
             from syncline.databases.duckdb import DuckdbDatabase  # late: as above
 
-            return DuckdbDatabase.open_to_look(self._place)
+            return DuckdbDatabase.open_to_look(self._place, self.memory_limit)
         return self.open()
 
     def open_empty(self) -> Database:
@@ -104,9 +109,14 @@ def sqlite_file(path: Path) -> Address:
     return Address(kind="sqlite", path=path)
 
 
-def duckdb_file(path: str) -> Address:
-    """Raises PlanError for what is no file."""
-    return Address(kind="duckdb", path=_file("duckdb", f"/{path}"))
+def duckdb_file(path: str, memory_limit: int | None = None) -> Address:
+    """Raises PlanError for what is no file, and for a limit in bytes that is too low to work with."""
+    if memory_limit is not None and memory_limit < LEAST_MEMORY:
+        raise PlanError(
+            f"memory_limit: {format_size(memory_limit)} is too little for DuckDB, which reads rows through a buffer of 32 MiB",
+            hint=f"write {format_size(LEAST_MEMORY)} or more, or leave it out",
+        )
+    return Address(kind="duckdb", path=_file("duckdb", f"/{path}"), memory_limit=memory_limit)
 
 
 def parse_address(url: str) -> Address:
@@ -117,6 +127,9 @@ def parse_address(url: str) -> Address:
             "the url of the database is not a URL", hint="write sqlite:///shop.db, postgresql://… or mysql://…"
         )
     kind = SCHEMES.get(scheme)
+    if kind == "duckdb" and rest.startswith("/"):
+        path, _, query = rest[1:].partition("?")
+        return duckdb_file(path, _memory_limit(query) if query else None)
     if kind in ("sqlite", "duckdb"):
         return Address(kind=kind, path=_file(scheme, rest))
     if kind is not None:
@@ -149,6 +162,17 @@ def _generic(module: str) -> Any:
         if (problem.name or "").partition(".")[0] != "sqlalchemy":
             raise
         raise PlanError("this URL needs SQLAlchemy", hint="pip install 'syncline[sqlalchemy]'") from None
+
+
+def _memory_limit(query: str) -> int:
+    """The one option that a duckdb URL may have, in bytes."""
+    name, _, value = query.partition("=")
+    try:
+        if name != "memory_limit":
+            raise ValueError("a duckdb URL takes no options here but memory_limit")
+        return read_size(value)
+    except ValueError as problem:
+        raise PlanError(str(problem), hint="write duckdb:///shop.duckdb?memory_limit=512MB") from None
 
 
 def _file(scheme: str, rest: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -14,16 +15,19 @@ class Spool:
         self._file: int | None = None
         self._named: Path | None = None
 
-    def put(self, content: bytes) -> str:
-        """Take the place of what was there; returns the path."""
+    def put(self, pieces: Iterable[bytes]) -> str:
+        """Take the place of what was there; returns the path. What comes piece by piece never stands in memory as a whole."""
         if os.name != "posix":
-            return self._put_named(content)
+            return self._put_named(pieces)
         if self._file is None:
             self._file = _anonymous()
         os.ftruncate(self._file, 0)
-        view, place = memoryview(content), 0
-        while place < len(view):
-            place += os.pwrite(self._file, view[place:], place)
+        place = 0
+        for piece in pieces:
+            view = memoryview(piece)
+            while view:
+                written = os.pwrite(self._file, view, place)
+                view, place = view[written:], place + written
         return f"/dev/fd/{self._file}"
 
     def clear(self) -> None:
@@ -40,11 +44,11 @@ class Spool:
             os.close(self._file)
             self._file = None
 
-    def _put_named(self, content: bytes) -> str:
+    def _put_named(self, pieces: Iterable[bytes]) -> str:
         """Where files cannot be opened by their number."""
         self.clear()
         with tempfile.NamedTemporaryFile(prefix="syncline-", delete=False) as file:  # private: mode 0600
-            file.write(content)
+            file.writelines(pieces)
         self._named = Path(file.name)
         return self._named.as_posix()
 

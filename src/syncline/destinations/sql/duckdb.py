@@ -38,7 +38,7 @@ NUMBERS = ("integer", "float", "decimal")
 
 class DuckdbTables(Tables):
     exchanges: ClassVar[bool] = True
-    batch_rows: ClassVar[int] = 20_000
+    batch_rows: ClassVar[int] = 10_000
     savepoints: ClassVar[bool] = False
 
     def __init__(self, database: DuckdbDatabase) -> None:

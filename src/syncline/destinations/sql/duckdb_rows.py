@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import starmap
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, starmap
 from typing import Any
 
 import msgspec
@@ -15,8 +15,10 @@ from syncline.destinations.sql.table import Column, Table
 from syncline.model import Row
 
 _encoder = msgspec.json.Encoder()
-LONG = 1 << 24
-"""Bytes of a spool above which its longest line is looked for; DuckDB's buffers are as large as it is told that a line may be."""
+TOGETHER = 1_000
+"""Rows that are encoded at once."""
+LONG = 16_000_000
+"""Bytes that a line may have without DuckDB being told: it reads through a buffer of twice that."""
 ORDERED = {"BIGINT", "VARCHAR", "DATE", *SMALLER}
 """Types of keys that Python and DuckDB put into the same order."""
 
@@ -39,12 +41,21 @@ class Source:
 
     def select(self, rows: Iterable[Row]) -> str:
         """A SELECT of these rows, good until the next ones are spooled. Raises what the encoder raises."""
-        lines = _encoder.encode_lines(list(starmap(self._line, rows)))
-        longest = len(lines) if len(lines) <= LONG else max(map(len, lines.split(b"\n"))) + 1
-        path = self._database.spool.put(lines).replace("'", "''")
+        longest = LONG
+
+        def pieces() -> Iterator[bytes]:
+            nonlocal longest
+            made = starmap(self._line, rows)
+            while some := list(islice(made, TOGETHER)):
+                lines = _encoder.encode_lines(some)
+                if len(lines) > LONG:
+                    longest = max(longest, max(map(len, lines.split(b"\n"))) + 1)
+                yield lines
+
+        path = self._database.spool.put(pieces()).replace("'", "''")
         return (
             f"SELECT {self._made} FROM read_json('{path}', format = 'newline_delimited', auto_detect = false,"  # noqa: S608
-            f" maximum_object_size = {max(longest, 1 << 16)}, columns = {{{self._types}}})"
+            f" maximum_object_size = {longest}, columns = {{{self._types}}})"
         )
 
     def execute(self, before: str, rows: Iterable[Row], after: str = "", values: Sequence[Any] = ()) -> Any:
