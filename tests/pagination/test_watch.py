@@ -162,7 +162,7 @@ quiet = st.builds(
     Quiet,
     ids=st.lists(st.integers(0, 10_000), unique=True, max_size=80),
     twice=st.sets(st.integers(0, 79), max_size=5),
-    moves=st.dictionaries(st.integers(2, 9), st.integers(-3, 3), max_size=3),
+    moves=st.dictionaries(st.sampled_from([2, 4, 6, 8]), st.integers(-3, 3), max_size=3),
     size=st.integers(4, 25),
 )
 
