@@ -16,8 +16,8 @@ class Watch:
 
     A position that comes back is a loop. Pages whose records came before are a stall: the second such page in a row is one too
     many, and so is one alone that ends the pass. A page is known by its length and its first, middle and last record, so that
-    the cost does not grow with the page; a record or two that come twice, or a list that shifts by a page, stop nothing. A list that
-    grows at its front, between two requests, by just as many records as its last page has, cannot be told from a stall.
+    the cost does not grow with the page; a record or two that come twice, or a list that shifts by a page, stop nothing. A list
+    that grows at its front, between two requests, by just as many records as its last page has, cannot be told from a stall.
     """
 
     def __init__(self) -> None:
