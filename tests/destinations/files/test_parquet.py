@@ -14,6 +14,7 @@ import duckdb
 import pytest
 from hypothesis import Phase, example, given, settings, strategies as st
 
+from syncline.destinations.file import parquet
 from syncline.destinations.file.columns import LIMITLESS, Column, extent
 from syncline.destinations.file.parquet import Parquet, sql_type
 from syncline.destinations.values import LOGICAL, has_nan, misfit
@@ -341,6 +342,17 @@ async def test_rows_longer_than_a_reader_expects(tmp_path: Path):
     with duckdb.connect(":memory:") as connection:
         (file,) = current(tmp_path / "out")
         assert connection.execute(f"SELECT id, len(t) FROM '{file}'").fetchall() == [(1, 20_000_000), (2, 1), (3, 5)]
+
+
+@pytest.mark.parametrize("memory", ["10MB", "34MB"])  # too little to begin with, and too little for a row group
+@pytest.mark.parametrize("max_file", [None, 60_000])
+async def test_where_memory_is_not_enough_the_files_are_made_with_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: str, max_file: int | None
+):
+    monkeypatch.setattr(parquet, "MEMORY", f"SET memory_limit = '{memory}'")
+    rows = [(n, f"{n * 7919 % 100_003:x}" * 4) for n in range(30_000)]
+    await land(parquet_bench(tmp_path, max_file=max_file), ("id", "t"), rows[:20_000], rows[20_000:])
+    assert [row["id"] for file in current(tmp_path / "out") for row in table(file)[1]] == list(range(30_000))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -41,6 +42,8 @@ GROUP_ROWS, GROUP_BYTES = 61_440, 64_000_000
 """Of a row group: DuckDB's own number of rows, and how much of the spool at most may become one."""
 VECTOR_ROWS = 2_048
 THREADS = 1
+MEMORY = "SET memory_limit = '112MB'"
+"""Enough for rows of a usual size: what DuckDB could do without stays free then. Where it is not enough, there is no limit."""
 OPTIONS = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
@@ -211,8 +214,15 @@ class Parquet(Format):
         if self._connection is None:
             self._connection = duckdb.connect(":memory:", config=OPTIONS | {"temp_directory": str(target.parent)})
             self._connection.execute(f"SET TimeZone = 'UTC'; SET threads = {1 if self._max_file else THREADS}")
+            self._connection.execute(MEMORY)
         try:
-            return self._connection.execute(statement).fetchall()
+            try:
+                return self._connection.execute(statement).fetchall()
+            except duckdb.OutOfMemoryException:
+                if target.is_dir():
+                    shutil.rmtree(target)
+                self._connection.execute("RESET memory_limit")
+                return self._connection.execute(statement).fetchall()
         except duckdb.Error as problem:
             if isinstance(problem, duckdb.IOException):
                 raise explain(problem, str(target)) from problem
