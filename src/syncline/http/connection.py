@@ -13,7 +13,7 @@ from syncline.auth import AuthField
 from syncline.http.authorising import Authorising
 from syncline.http.caps import Caps
 from syncline.http.client import Client
-from syncline.http.keeping import CircuitStore, open_keeper
+from syncline.http.keeping import CircuitStore, Conduct, Keeper, OwnKeeper
 from syncline.http.layers import Retrying, Rules, layered, legible, observed, retried
 from syncline.http.limiting import Gate, ready
 from syncline.http.origins import Origins
@@ -220,3 +220,19 @@ def secrets_in(value: Any) -> Iterator[Secret]:
     elif isinstance(value, list | tuple | Token):
         for inner in value if isinstance(value, list | tuple) else (value.access, value.refresh):
             yield from secrets_in(inner)
+
+
+async def open_keeper(
+    limits: Limits, breaker: CircuitBreaker, base: str, clock: Clock, circuit: CircuitStore | None = None
+) -> Keeper:
+    """Where limits and circuit of the API at `base` are kept. Raises PlanError for a store that cannot be used here.
+
+    `circuit` is where an open circuit outlives a process that shares with nobody.
+    """
+    if limits.shared is not False:
+        from syncline.http.shared_keeper import shared_keeper  # late: few processes share
+
+        return shared_keeper(limits, breaker, base, clock)
+    keeper = OwnKeeper(Conduct(limits, breaker), clock, origin_of(base), circuit)
+    await keeper.recall()
+    return keeper

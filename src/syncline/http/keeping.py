@@ -10,7 +10,7 @@ import msgspec
 
 from syncline.errors import SynclineError
 from syncline.events import Noticed, emit
-from syncline.model import Clock, origin_of
+from syncline.model import Clock
 from syncline.resilience import Breaker, Circuit, CircuitBreaker, Limiters, Limits, Outage, Standing
 
 Step = Callable[[float], bool]
@@ -119,19 +119,3 @@ class OwnKeeper:
 
     async def close(self) -> None:
         """Nothing is held open."""
-
-
-async def open_keeper(
-    limits: Limits, breaker: CircuitBreaker, base: str, clock: Clock, circuit: CircuitStore | None = None
-) -> Keeper:
-    """Where limits and circuit of the API at `base` are kept. Raises PlanError for a store that cannot be used here.
-
-    `circuit` is where an open circuit outlives a process that shares with nobody.
-    """
-    if limits.shared is not False:
-        from syncline.http.shared_keeper import shared_keeper  # late: few processes share
-
-        return shared_keeper(limits, breaker, base, clock)
-    keeper = OwnKeeper(Conduct(limits, breaker), clock, origin_of(base), circuit)
-    await keeper.recall()
-    return keeper
