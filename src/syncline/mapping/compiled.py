@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from msgspec.structs import replace
@@ -82,6 +84,12 @@ def compile_shaped_page(plan: Plan, shape: Shape) -> MapPage:
     return writer.function()
 
 
+@lru_cache(maxsize=64)
+def _compiled(source: str) -> CodeType:
+    """Among hundreds of integrations many are of one kind, and what differs in them is bound to names."""
+    return compile(source, "<mapping>", "exec")
+
+
 class _Writer:
     """Writes the source, line by line, and collects what it binds."""
 
@@ -106,8 +114,7 @@ class _Writer:
         return name
 
     def function(self) -> MapPage:
-        source = "\n".join(self.lines)
-        exec(compile(source, "<mapping>", "exec"), self.names)  # noqa: S102 – no user's text in it, see above
+        exec(_compiled("\n".join(self.lines)), self.names)  # noqa: S102 – no user's text in it, see above
         return self.names["page"]  # type: ignore[no-any-return]
 
     def expect_object(self, plan: Plan, name: str, depth: int) -> None:

@@ -41,7 +41,8 @@ class Mapper:
         self._plan = plan
         self._matches = matches
         self._shaped: dict[int, _ShapedWay] = {}
-        self._page: MapPage | None = None if plan is None else compile_page(plan, matches)
+        self._page: MapPage | None = None
+        """Made for the first page that comes as plain objects: most streams bring none."""
 
     def map(self, records: list[Any]) -> Mapped:
         """Rows in the order of the records. A record that fails is a Rejected with its path and reason, never an error."""
@@ -85,9 +86,11 @@ class Mapper:
         return Batch(columns=self.columns, rows=rows, kinds=way.kinds)
 
     def _map(self, records: list[Any]) -> Mapped:
-        if self._page is None or self._plan is None or self.columns is None:
+        if self._plan is None or self.columns is None:
             return self._pass(records)
         plan, matches = self._plan, self._matches
+        if self._page is None:
+            self._page = compile_page(plan, matches)
         rows: list[Row] = []
         rejected: list[Rejected] = []
 

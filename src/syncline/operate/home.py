@@ -55,12 +55,17 @@ class Home:
     def add_lines(self, integration: str, lines: list[bytes]) -> None:
         """Append to the integration's log. Raises OSError."""
         path = self.log(integration)
-        _private(path.parent)
-        if path.exists() and path.stat().st_size > LOG_SIZE:
-            path.replace(path.with_suffix(".1.jsonl"))
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "ab") as file:
-            file.write(b"".join(lines))
+        descriptor = _opened_to_append(path)
+        try:
+            if os.fstat(descriptor).st_size > LOG_SIZE:
+                path.replace(path.with_suffix(".1.jsonl"))
+                full, descriptor = descriptor, _opened_to_append(path)
+                os.close(full)
+            left = memoryview(b"".join(lines))
+            while left:
+                left = left[os.write(descriptor, left) :]
+        finally:
+            os.close(descriptor)
 
     def wishes(self) -> Wishes:
         return Wishes(self.folder / "desk")
@@ -122,6 +127,16 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def _opened_to_append(path: Path) -> int:
+    """Once for every line that somebody may be following, so the folder is made only where it is missing."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        _private(path.parent)
+        return os.open(path, flags, 0o600)
 
 
 def _private(folder: Path) -> Path:

@@ -39,7 +39,8 @@ class ShapedDecoder:
         self._others = [parse_path(other) for other in others]
         if self._others and not self._path:
             raise ValueError("the records' place is not a member of the document's shape")
-        self._wide = self._narrow = _Way(record, self._path, self._others)
+        self._wide = _Way(record, self._path, self._others)
+        self._narrow: _Way | None = None
         self._met: dict[Path, set[type]] = {}
         self._first = True
 
@@ -47,6 +48,8 @@ class ShapedDecoder:
         """For use as `Request.decode`: a ShapedPage, or the plain document."""
         if self._first:
             return self._decode_first(response)
+        if self._narrow is None:
+            self._narrow = self._narrowed()
         for way in (self._narrow, self._wide):
             found = way.decode(response.body)
             if found is None:
@@ -66,12 +69,15 @@ class ShapedDecoder:
         return ShapedPage(whole, found[1], self._wide.shape)
 
     def _learn(self, records: list[Any]) -> None:
-        """Decode as what was met from now on."""
+        """Take note of what was met: the next page is decoded as that. Many streams have no other."""
         for path, kinds in self._wide.shape.met(records).items():
             self._met.setdefault(path, set()).update(kinds)
+        self._narrow = None
+
+    def _narrowed(self) -> _Way:
         types = {path: next(iter(kinds)) for path, kinds in self._met.items() if len(kinds) == 1}
         types = {path: kind for path, kind in types.items() if kind in NARROW}
-        self._narrow = _Way(self._wide.shape.narrowed(types), self._path, self._others)
+        return _Way(self._wide.shape.narrowed(types), self._path, self._others)
 
 
 class _Way:
