@@ -248,8 +248,8 @@ MANY = """
 MEMORY = """
 ## Memory
 
-The peak of the process; beside it that of the program by hand. What DuckDB adds is its own cache of the table and the index of
-its key, by hand as well: it fills up to DuckDB's `memory_limit`.
+The peak of the process; beside it that of the program by hand. Left to itself, DuckDB keeps what it wrote in memory, and the program
+by hand leaves it to itself; [what is left of that](performance.md#memory) with us, and why.
 
 {table}
 
