@@ -248,8 +248,8 @@ MANY = """
 MEMORY = """
 ## Memory
 
-The peak of the process; beside it that of the program by hand. Left to itself, DuckDB keeps what it wrote in memory, and the program
-by hand leaves it to itself; [what is left of that](performance.md#memory) with us, and why.
+The peak of the process; beside it that of the program by hand. Left to itself, DuckDB keeps what it wrote in memory, and the
+program by hand leaves it to itself; [what is left of that](performance.md#memory) with us, and why.
 
 {table}
 

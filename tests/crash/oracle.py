@@ -220,9 +220,10 @@ class Oracle:
         elif self.mode.write == "append":
             verdict.blame("lost", self.shown[0].keys() - alive.keys(), kind="lost")
         else:
-            kept = {
-                v.id for v in self.must.values() if v.id in self.world.current and not self.world.current[v.id].gone
-            }
+            world, boundary = self.world, self._boundary
+            kept = {v.id for v in self.must.values() if v.id in world.current and not world.current[v.id].gone}
+            # the row of a record that was deleted since, and has come back, is away until that is read as well
+            kept -= {one for one, number in world.ended.items() if number > boundary}
             verdict.blame("lost", kept - alive.keys(), kind="lost")
         self._judge_lines(found, alive, verdict)
         verdict.blame("dead letters too many", (_numbers(found.letters) - letters).elements(), kind="duplicate")
