@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,21 @@ async def test_a_column_that_becomes_json_begins_a_new_piece_within_a_batch(tmp_
     (written,) = await land(bench, COLUMNS, rows, portion=1)
     assert (written.written, written.rejected) == (4, ())
     assert [row["value"] for row in content(tmp_path / "out", "parquet")] == ["5", "1.50", "[1]", '{"a":1}']
+
+
+async def test_r1_every_piece_is_durable_before_it_is_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    synced = {}
+
+    def noting(number: int) -> None:
+        found = os.fstat(number)
+        synced[found.st_ino] = found.st_size
+
+    monkeypatch.setattr("syncline.destinations.file.spool._sync_data", noting)
+    bench = files_bench(tmp_path, "out/{stream}/{run}.parquet")
+    await land(bench, COLUMNS, [(1, 5), (2, [1]), (3, 6)], portion=1, end=False)
+    pieces = [file.stat() for file in (tmp_path / "out").rglob("*.part")]
+    assert len(pieces) == 2
+    assert {(one.st_ino, one.st_size) for one in pieces} == set(synced.items())
 
 
 async def test_places_of_many_rows_are_not_scattered(tmp_path: Path):

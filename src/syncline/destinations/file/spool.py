@@ -91,7 +91,8 @@ class Spool:
         return self.segments[-1] if self._file is not None else None
 
     def begin(self, width: int) -> Segment:
-        """A new piece, for rows of so many columns."""
+        """A new piece, for rows of so many columns; the one before is durable then, as nobody comes back to it."""
+        self.sync()
         self.close()
         number = 1 + max((one.number for one in self.segments if one.fence == self._fence), default=0)
         segment = Segment(self._fence, number, width=width)
